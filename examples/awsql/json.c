@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * json.c - writing JSON.
+ *
+ * Rows are written as they are read, without a tree.  A number stays a JSON
+ * number while every reader's double holds it exactly: up to 15 significant
+ * digits, integers up to 2^53; beyond that, and for NaN and infinity, it is a
+ * string.  Bytes are {"$bytes": base64}.  All else is the server's own text.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "awsql.h"
+
+#define EXACT_DIGITS 15
+
+void
+out_put(struct out *out, const void *data, size_t n)
+{
+	if (out->failed)
+		return;
+	if (out->room - out->n < n) {
+		size_t room = (out->room + n) * 2;
+		char *more = realloc(out->data, room);
+
+		if (!more) {
+			out->failed = true;
+			return;
+		}
+		out->data = more;
+		out->room = room;
+	}
+	memcpy(out->data + out->n, data, n);
+	out->n += n;
+}
+
+void
+out_str(struct out *out, const char *text)
+{
+	out_put(out, text, strlen(text));
+}
+
+/* Bytes that are no UTF-8 cannot be in JSON: each becomes U+FFFD. */
+static size_t
+utf8_size(const unsigned char *at, size_t left)
+{
+	size_t n = at[0] < 0x80 ? 1 : at[0] >= 0xc2 && at[0] < 0xe0 ? 2 :
+		at[0] >= 0xe0 && at[0] < 0xf0 ? 3 :
+		at[0] >= 0xf0 && at[0] < 0xf5 ? 4 : 0;
+
+	if (n == 0 || n > left)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((at[i] & 0xc0) != 0x80)
+			return 0;
+	/* Too long a form, a surrogate, beyond U+10FFFF: RFC 3629. */
+	if ((at[0] == 0xe0 && at[1] < 0xa0) ||
+	    (at[0] == 0xed && at[1] > 0x9f) ||
+	    (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+static size_t
+put_character(struct out *out, const unsigned char *at, size_t left)
+{
+	size_t n = utf8_size(at, left);
+	char escape[8];
+
+	if (n == 0) {
+		out_str(out, "\xef\xbf\xbd");
+		return 1;
+	}
+	if (*at == '"' || *at == '\\') {
+		escape[0] = '\\';
+		escape[1] = (char)*at;
+		out_put(out, escape, 2);
+	} else if (*at < 0x20) {
+		snprintf(escape, sizeof(escape), "\\u%04x", *at);
+		out_put(out, escape, 6);
+	} else {
+		out_put(out, at, n);
+	}
+	return n;
+}
+
+void
+out_json_string(struct out *out, struct aw_bytes text)
+{
+	const unsigned char *at = text.data;
+	size_t i = 0, start = 0;
+
+	out_put(out, "\"", 1);
+	while (i < text.size) {
+		if (at[i] >= 0x20 && at[i] < 0x80 && at[i] != '"' &&
+		    at[i] != '\\') {
+			i++;
+			continue;
+		}
+		out_put(out, at + start, i - start);
+		i += put_character(out, at + i, text.size - i);
+		start = i;
+	}
+	out_put(out, at + start, i - start);
+	out_put(out, "\"", 1);
+}
+
+void
+out_json(struct out *out, const json_t *value)
+{
+	char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+
+	if (!text) {
+		out->failed = true;
+		return;
+	}
+	out_str(out, text);
+	free(text);
+}
+
+enum shape { TEXT, NUMBER, BOOL, BYTES };
+
+static const struct {
+	const char *type;
+	enum shape shape;
+} shapes[] = {
+	{ "int4", NUMBER }, { "int8", NUMBER }, { "int2", NUMBER },
+	{ "oid", NUMBER }, { "float4", NUMBER }, { "float8", NUMBER },
+	{ "numeric", NUMBER }, { "bool", BOOL }, { "bytea", BYTES },
+	{ "tinyint", NUMBER }, { "smallint", NUMBER },
+	{ "mediumint", NUMBER }, { "int", NUMBER }, { "bigint", NUMBER },
+	{ "float", NUMBER }, { "double", NUMBER }, { "decimal", NUMBER },
+	{ "year", NUMBER }, { "blob", BYTES }, { "tinyblob", BYTES },
+	{ "mediumblob", BYTES }, { "longblob", BYTES }, { "binary", BYTES },
+	{ "varbinary", BYTES }, { "geometry", BYTES },
+};
+
+/* "bigint unsigned" has the shape of "bigint". */
+static enum shape
+shape_of(const char *type)
+{
+	size_t n = strcspn(type, " ");
+
+	for (size_t i = 0; i < AW_LENGTH(shapes); i++)
+		if (strlen(shapes[i].type) == n &&
+		    strncmp(shapes[i].type, type, n) == 0)
+			return shapes[i].shape;
+	return TEXT;
+}
+
+/* Is it a JSON number that a double holds exactly?  Zeroes in front and
+ * behind do not count as digits. */
+static bool
+is_exact_number(struct aw_bytes text)
+{
+	const char *at = text.data, *end = at + text.size;
+	int digits = 0, zeroes = 0;
+	bool point = false;
+	long long whole;
+
+	if (at < end && *at == '-')
+		at++;
+	if (at == end || *at < '0' || *at > '9' ||
+	    (*at == '0' && at + 1 < end && at[1] >= '0' && at[1] <= '9'))
+		return false;
+	for (; at < end && *at != 'e' && *at != 'E'; at++) {
+		if (*at == '.' && !point) {
+			point = true;
+		} else if (*at < '0' || *at > '9') {
+			return false;
+		} else if (*at == '0') {
+			zeroes += digits > 0;
+		} else {
+			digits += zeroes + 1;
+			zeroes = 0;
+		}
+	}
+	if (digits <= EXACT_DIGITS)
+		return end[-1] != '.';
+	if (point || at < end || text.size > 17)
+		return false;
+	whole = llabs(strtoll(text.data, NULL, 10));
+	return whole <= 1LL << 53;
+}
+
+static int
+out_text(struct out *out, struct aw_rows *rows, int column, enum shape shape)
+{
+	struct aw_bytes text = { NULL, 0 };
+	bool null = false;
+	int r = aw_rows_get(rows, column, AW_OPT(&text, &null));
+
+	if (r < 0)
+		return r;
+	if (null)
+		out_str(out, "null");
+	else if (shape == NUMBER && is_exact_number(text))
+		out_put(out, text.data, text.size);
+	else
+		out_json_string(out, text);
+	return 0;
+}
+
+/* As the server wrote it; a NUL, which only MariaDB has in text, is kept. */
+static int
+out_own_text(struct out *out, struct aw_rows *rows, int column)
+{
+	const char *text = NULL;
+	bool null = false;
+	int r = aw_rows_get(rows, column, AW_OPT(&text, &null));
+
+	if (r == AW_EILSEQ)
+		return out_text(out, rows, column, TEXT);
+	if (r < 0)
+		return r;
+	if (null)
+		out_str(out, "null");
+	else
+		out_json_string(out, aw_text(text));
+	return 0;
+}
+
+static int
+out_bool(struct out *out, struct aw_rows *rows, int column)
+{
+	bool value = false, null = false;
+	int r = aw_rows_get(rows, column, AW_OPT(&value, &null));
+
+	if (r == 0)
+		out_str(out, null ? "null" : value ? "true" : "false");
+	return r;
+}
+
+static int
+out_bytes(struct out *out, struct aw_rows *rows, int column)
+{
+	struct aw_bytes bytes = { NULL, 0 };
+	bool null = false;
+	int r = aw_rows_get(rows, column, AW_OPT(&bytes, &null));
+
+	if (r < 0)
+		return r;
+	if (null) {
+		out_str(out, "null");
+		return 0;
+	}
+	out_str(out, "{\"$bytes\":\"");
+	out_base64(out, bytes);
+	out_str(out, "\"}");
+	return 0;
+}
+
+int
+out_cell(struct out *out, struct aw_rows *rows, int column, bool text)
+{
+	enum shape shape = shape_of(aw_rows_type(rows, column));
+
+	if (text)
+		return out_own_text(out, rows, column);
+	if (shape == BOOL)
+		return out_bool(out, rows, column);
+	if (shape == BYTES)
+		return out_bytes(out, rows, column);
+	return out_text(out, rows, column, shape);
+}

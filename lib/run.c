@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * aw_run(), aw_main(), aw_attach(): who drives a loop, and how it is stopped.
+ *
+ * Signals (aw_run only): the first SIGINT or SIGTERM sets the stop event and,
+ * after .grace, cancels the main task; a second one is raised again under the
+ * disposition that was there before. libev leaves SIG_DFL behind when a
+ * signal watcher stops, so the former dispositions are kept and put back.
+ *
+ * SIGPIPE is blocked in this thread and its disposition is left alone: a
+ * write to a closed socket then fails with EPIPE. TLS libraries write with
+ * write(2), which knows no MSG_NOSIGNAL.
+ */
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include <await/time.h>
+
+#include "runtime.h"
+
+#define GRACE_AT_END 5.0
+
+struct signals {
+	struct sigaction former[2];
+	sigset_t mask;
+	bool installed;
+};
+
+static const int stop_signals[2] = { SIGINT, SIGTERM };
+
+/* libev can watch a signal in one loop only: the first to come has them. */
+static atomic_bool signals_taken;
+
+/* --- Stopping ---------------------------------------------------------- */
+
+static void
+cancel_root(void *arg)
+{
+	struct aw_loop *l = arg;
+
+	aw_scope_cancel(&l->root, "the process was asked to stop");
+}
+
+void
+aw__stop_begin(struct aw_loop *l, const char *why)
+{
+	if (l->stopping)
+		return;
+	l->stopping = true;
+	aw_trace("a stop was asked for: %s", why);
+	while (aw__waiters_wake(&l->stop_head, &l->stop_tail, 0))
+		;
+	if (l->options.grace >= AW_FOREVER)
+		return;
+	if (l->options.grace <= 0) {
+		aw_scope_cancel(&l->root, why);
+		return;
+	}
+	if (aw_timer_start(&l->stop_timer, aw__now(l) + l->options.grace,
+			   cancel_root, l) < 0)
+		cancel_root(l);
+}
+
+bool
+aw_stopping(void)
+{
+	return aw__loop && aw__loop->stopping;
+}
+
+void
+aw_stop(void)
+{
+	if (aw__loop)
+		aw__stop_begin(aw__loop, "aw_stop() was called");
+}
+
+int
+aw_stop_wait(void)
+{
+	struct aw_task *self;
+	int r;
+
+	r = aw__enter(&self);
+	if (r < 0 || self->loop->stopping)
+		return r;
+
+	struct aw__wait_node node = {
+		.wait = AW__WAIT_INIT(self, "the stop event", NULL)
+	};
+
+	return aw__waiters_wait(&self->loop->stop_head,
+				&self->loop->stop_tail, &node);
+}
+
+/* --- Signals ----------------------------------------------------------- */
+
+static void
+raise_again(struct aw_loop *l, int signum)
+{
+	int i = signum == SIGINT ? 0 : 1;
+	const struct signals *s = l->signals[i].data;
+
+	ev_signal_stop(l->ev, &l->signals[i]);
+	sigaction(signum, &s->former[i], NULL);
+	raise(signum);
+}
+
+static void
+on_signal(EV_P_ ev_signal *w, int revents)
+{
+	struct aw_loop *l = aw__loop;
+
+	(void)loop;
+	(void)revents;
+	if (l->stopping)
+		raise_again(l, w->signum);
+	else
+		aw__stop_begin(l, w->signum == SIGINT ? "SIGINT" : "SIGTERM");
+}
+
+static void
+install_signals(struct aw_loop *l, struct signals *s)
+{
+	sigset_t pipe;
+	int i;
+
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &pipe, &s->mask);
+	s->installed = !l->options.no_signals &&
+		       !atomic_exchange(&signals_taken, true);
+	if (!s->installed)
+		return;
+	for (i = 0; i < 2; i++) {
+		sigaction(stop_signals[i], NULL, &s->former[i]);
+		ev_signal_init(&l->signals[i], on_signal, stop_signals[i]);
+		l->signals[i].data = s;
+		ev_signal_start(l->ev, &l->signals[i]);
+	}
+}
+
+/* A SIGPIPE that is pending for this thread is taken before it is unblocked. */
+static void
+restore_signals(struct aw_loop *l, const struct signals *s)
+{
+	const struct timespec now = { 0, 0 };
+	sigset_t pipe;
+	int i;
+
+	for (i = 0; i < 2 && s->installed; i++) {
+		ev_signal_stop(l->ev, &l->signals[i]);
+		sigaction(stop_signals[i], &s->former[i], NULL);
+	}
+	if (s->installed)
+		atomic_store(&signals_taken, false);
+	if (!sigismember(&s->mask, SIGPIPE)) {
+		sigemptyset(&pipe);
+		sigaddset(&pipe, SIGPIPE);
+		while (sigtimedwait(&pipe, NULL, &now) == SIGPIPE)
+			;
+	}
+	pthread_sigmask(SIG_SETMASK, &s->mask, NULL);
+}
+
+/* --- Running ----------------------------------------------------------- */
+
+/* Tasks that main left behind, and handles that nobody joined. */
+static size_t
+count_leaks(const struct aw_loop *l)
+{
+	const struct aw_task *task;
+	size_t n = 0;
+
+	for (task = l->all; task; task = task->next_all)
+		n += !(task->flags & AW__TASK_SERVICE);
+	return n;
+}
+
+static int
+drive(struct aw_loop *l, int (*fn)(void *arg), void *arg)
+{
+	struct aw_task *task;
+	size_t leaks;
+	int status;
+
+	task = aw_spawn_with("main", fn, arg, NULL);
+	if (!task)
+		return aw_error()->code;
+	while (task->state != AW__TASK_FINISHED)
+		ev_run(l->ev, EVRUN_ONCE);
+	status = task->status;
+	aw__failure_move(&task->failure, aw__failure_here());
+	task->status = 0;		/* it is ours now: not unhandled */
+	aw_task_release(task);
+	leaks = count_leaks(l);
+	aw__debug_leaks(l);
+	aw__loop_end(l, l->options.grace > 0 ? l->options.grace
+					     : GRACE_AT_END);
+	if (l->deadlocked)
+		return aw_fail(-EDEADLK, "deadlock: tasks waited, and nothing "
+			       "was left that could wake one");
+	if (l->options.check_leaks && leaks > 0 && status >= 0)
+		return aw_fail(AW_ELEAK, "%zu tasks were neither joined nor "
+			       "released when main returned", leaks);
+	return status;
+}
+
+int
+aw_run_with(int (*fn)(void *arg), void *arg,
+	    const struct aw_run_options *options)
+{
+	struct aw__dump_signal dump;
+	struct signals signals;
+	struct aw_loop *l;
+	int r;
+
+	if (aw__self())
+		return aw_fail(-EDEADLK, "aw_run: called inside a task");
+	r = aw__loop_new(&l, NULL, options);
+	if (r < 0)
+		return r;
+	install_signals(l, &signals);
+	aw__dump_signal_start(l, &dump);
+	r = drive(l, fn, arg);
+	aw__dump_signal_stop(l, &dump);
+	restore_signals(l, &signals);
+	aw__loop_free(l);
+	return r;
+}
+
+int
+aw_main_with(int (*fn)(void *arg), void *arg,
+	     const struct aw_run_options *options)
+{
+	int r = aw_run_with(fn, arg, options);
+
+	if (r < 0) {
+		aw_perror(NULL, r);
+		return 1;
+	}
+	return r > 255 ? 255 : r;
+}
+
+/* --- Embedding --------------------------------------------------------- */
+
+int
+aw_attach_with(struct ev_loop *ev, struct aw_loop **ret,
+	       const struct aw_run_options *options)
+{
+	if (!ev)
+		return aw_fail(-EINVAL, "aw_attach: no loop was given");
+	return aw__loop_new(ret, ev, options);
+}
+
+int
+aw_detach(struct aw_loop *loop, double seconds)
+{
+	if (aw__self() || ev_depth(loop->ev) > 0)
+		return aw_fail(-EDEADLK, "aw_detach: called inside the loop: "
+			       "call it after ev_run() returned");
+	aw__loop_end(loop, seconds > 0 ? seconds : 0);
+	aw__loop_free(loop);
+	return 0;
+}

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every primitive at once, with one task cancelled at each possible moment,
+ * with deadlines at each, and with each allocation refused. Whatever happens,
+ * nothing may be lost or doubled, and nobody may wait for ever:
+ *
+ *	permits and mutex are given back, no waiter is left in any line,
+ *	items put = items got + items left,
+ *	every task that was started ran to its end once.
+ *
+ * A moment is a number n: n / 8 half seconds of the virtual clock, then n % 8
+ * turns of the ready queue. Each is tried with 3 seeds of the schedule, or
+ * with AWAIT_TEST_SEEDS of them (make check-seeds).
+ */
+#include <await/driver.h>
+#include <await/limiter.h>
+#include <await/queue.h>
+#include <await/sync.h>
+
+#include "failmalloc.h"
+#include "tasks.h"
+
+#define MOMENTS 72
+#define PERMITS 2
+#define ROUNDS 3
+
+static struct aw_sem sem;
+static struct aw_mutex mutex;
+static struct aw_event event;
+static struct aw_cond cond;
+static struct aw_rwlock rwlock;
+static struct aw_barrier barrier;
+static struct aw_once once;
+static struct aw_limiter limiter;
+static struct aw_queue *queue;
+static int n_readers, n_writers, n_wrong;
+static int n_inside, n_inside_most, n_put, n_got, n_begun, n_ended;
+static int n_victims_done;
+
+/* --- The workers ------------------------------------------------------- */
+
+static int
+critical(void *arg)
+{
+	struct aw_borrow mine = { 0 };
+	int r;
+
+	(void)arg;
+	AW_TRY(aw_limiter_borrow(&limiter, &mine));
+	AW_HELD(&mine);
+	AW_TRY(aw_sem_acquire(&sem));
+	AW_HELD(&sem);
+	AW_TRY(aw_mutex_lock(&mutex));
+	AW_HELD(&mutex);
+	n_inside++;
+	n_inside_most = n_inside > n_inside_most ? n_inside : n_inside_most;
+	r = aw_sleep(0.5);
+	n_inside--;
+	return r;
+}
+
+static int
+locks(void)
+{
+	for (int i = 0; i < ROUNDS; i++)
+		AW_TRY(critical(NULL));
+	return 0;
+}
+
+static int
+puts_items(void)
+{
+	for (int i = 0; i < ROUNDS * 2; i++) {
+		AW_TRY(aw_queue_put(queue, &i));
+		n_put++;
+	}
+	return 0;
+}
+
+static int
+gets_items(void)
+{
+	int item;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		AW_TRY(aw_queue_get(queue, &item));
+		n_got++;
+		AW_TRY(aw_yield());
+	}
+	return 0;
+}
+
+static int
+waits_event(void)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		AW_TIMEOUT(1);
+		int r = aw_event_wait(&event);
+
+		if (r < 0 && !aw_is_cancel(r))
+			return r;
+		aw_event_clear(&event);
+	}
+	return aw_check();
+}
+
+static int
+sets_event(void)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		AW_TRY(aw_sleep(0.7));
+		aw_event_set(&event);
+	}
+	return 0;
+}
+
+static int
+waits_cond(void)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		AW_TIMEOUT(2);
+		AW_TRY(aw_mutex_lock(&mutex));
+		AW_HELD(&mutex);
+		int r = aw_cond_wait(&cond, &mutex);
+
+		n_wrong += mutex.owner != aw_self();
+		if (r < 0 && !aw_is_cancel(r))
+			return r;
+	}
+	return aw_check();
+}
+
+static int
+signals(void)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		AW_TRY(aw_sleep(0.6));
+		aw_cond_signal(&cond);
+		AW_TRY(aw_sleep(0.6));
+		aw_cond_broadcast(&cond);
+	}
+	return 0;
+}
+
+static int
+takes_both(void)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		int r;
+
+		AW_TRY(aw_sem_acquire_n(&sem, PERMITS));
+		n_wrong += sem.permits != 0;
+		r = aw_sleep(0.5);
+		aw_sem_release_n(&sem, PERMITS);
+		AW_TRY(r);
+	}
+	return 0;
+}
+
+static int
+begins_once(void *arg)
+{
+	(void)arg;
+	n_wrong += once.is_done;
+	return aw_sleep(0.5);
+}
+
+static int
+meets(void)
+{
+	AW_TRY(aw_once(&once, begins_once, NULL));
+	for (int i = 0; i < ROUNDS; i++) {
+		AW_TIMEOUT(2);	/* the other one may have been cancelled */
+		int r = aw_barrier_wait(&barrier);
+
+		if (r < 0 && !aw_is_cancel(r))
+			return r;
+	}
+	return aw_check();
+}
+
+static int
+reads(void)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		AW_TRY(aw_rwlock_read(&rwlock));
+		AW_HELD(&rwlock);
+		n_readers++;
+		n_wrong += n_writers > 0;
+		int r = aw_sleep(0.5);
+
+		n_readers--;
+		AW_TRY(r);
+	}
+	return 0;
+}
+
+static int
+writes(void)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		AW_TRY(aw_rwlock_write(&rwlock));
+		AW_HELD(&rwlock);
+		n_wrong += n_writers++ > 0 || n_readers > 0;
+		int r = aw_sleep(0.5);
+
+		n_writers--;
+		AW_TRY(r);
+	}
+	return 0;
+}
+
+static int
+nests(void)
+{
+	struct aw_call calls[] = {
+		{ .fn = critical }, { .fn = critical }, { .fn = critical }
+	};
+	struct aw_done done;
+	AW_GROUP(group, .limit = 1, .collect = true);
+
+	AW_TRY(aw_go(&group, critical, NULL));
+	AW_TRY(aw_go(&group, critical, NULL));
+	AW_TRY(aw_gather(calls, AW_LENGTH(calls)));
+	while (aw_group_next(&group, &done) > 0)
+		continue;
+	return aw_group_wait(&group);
+}
+
+static int
+spawned(void *arg)
+{
+	int r = critical(arg);
+
+	n_ended++;
+	return r;
+}
+
+static int
+spawns(void)
+{
+	struct aw_task *task = aw_spawn("spawned", spawned, NULL);
+	int r;
+
+	if (!task)
+		return aw_error()->code;
+	n_begun++;
+	r = aw_join(task, NULL);
+	if (r < 0) {
+		aw_cancel(task, "its parent gives up");
+		aw_task_release(task);
+	}
+	return r;
+}
+
+static int
+cleans_up(void)
+{
+	int r = critical(NULL);
+
+	{
+		AW_SHIELD(3);
+		aw_ignore(critical(NULL));
+	}
+	return r;
+}
+
+static int (*const kinds[])(void) = {
+	locks, puts_items, gets_items, waits_event, sets_event, nests, spawns,
+	cleans_up, locks, gets_items, waits_cond, signals, waits_cond, reads,
+	writes, reads, writes, takes_both, meets, meets
+};
+
+#define N_KINDS AW_LENGTH(kinds)
+
+/* --- One run ----------------------------------------------------------- */
+
+struct plan {
+	size_t victim;
+	int moment;
+	bool deadline;		/* the victim's scope ends by time */
+};
+
+static struct aw_task *workers[N_KINDS];
+static const struct plan *plan;
+
+static double
+moment_seconds(void)
+{
+	return plan->moment / 8 * 0.5;
+}
+
+static int
+worker(void *arg)
+{
+	size_t kind = *(size_t *)arg;
+	int r;
+
+	workers[kind] = aw_self();
+	if (plan->deadline && kind == plan->victim) {
+		AW_TIMEOUT(moment_seconds() + plan->moment % 8 * 0.1);
+		r = kinds[kind]();
+		/* It must be over now for good. */
+		if (r < 0 && aw_check() < 0 && aw_yield() == 0)
+			n_victims_done = -1000000;
+	} else {
+		r = kinds[kind]();
+	}
+	n_victims_done += kind == plan->victim;
+	workers[kind] = NULL;
+	n_ended++;
+	return r;
+}
+
+static int
+cancels(void *arg)
+{
+	(void)arg;
+	AW_TRY(aw_sleep(moment_seconds()));
+	for (int i = 0; i < plan->moment % 8; i++)
+		AW_TRY(aw_yield());
+	if (workers[plan->victim])
+		aw_cancel(workers[plan->victim], "torture");
+	return 0;
+}
+
+static int
+world(void *arg)
+{
+	AW_TIMEOUT(100);	/* for those whose partners were cancelled */
+	AW_GROUP(group, .collect = true);
+
+	(void)arg;
+	for (size_t kind = 0; kind < N_KINDS; kind++) {
+		AW_TRY(aw_go_copy(&group, worker, &kind));
+		n_begun++;
+	}
+	if (!plan->deadline)
+		AW_TRY(aw_go(&group, cancels, NULL));
+	return aw_group_wait(&group);
+}
+
+static void
+reset(void)
+{
+	aw_sem_init(&sem, PERMITS);
+	memset(&mutex, 0, sizeof mutex);
+	memset(&event, 0, sizeof event);
+	memset(&cond, 0, sizeof cond);
+	memset(&rwlock, 0, sizeof rwlock);
+	barrier = (struct aw_barrier)AW_BARRIER_INIT(2);
+	memset(&once, 0, sizeof once);
+	limiter = (struct aw_limiter)AW_LIMITER_INIT(PERMITS + 1);
+	n_readers = n_writers = n_wrong = 0;
+	n_inside = n_inside_most = n_put = n_got = n_begun = n_ended = 0;
+	n_victims_done = 0;
+	ck_assert_int_eq(aw_queue_new(&queue, sizeof(int), 2), 0);
+}
+
+static void
+assert_nothing_lost(void)
+{
+	ck_assert_int_eq(sem.permits, PERMITS);
+	ck_assert_ptr_null(sem.waiters.head);
+	ck_assert_ptr_null(sem.waiters.tail);
+	ck_assert_ptr_null(mutex.owner);
+	ck_assert_ptr_null(mutex.waiters.head);
+	ck_assert_ptr_null(event.waiters.head);
+	ck_assert_ptr_null(cond.waiters.head);
+	ck_assert_ptr_null(barrier.waiters.head);
+	ck_assert_int_eq(barrier.n_waiting, 0);
+	ck_assert_ptr_null(once.running.owner);
+	ck_assert(!limiter.n_borrowed && !limiter.waiters.head);
+	ck_assert_ptr_null(rwlock.writer);
+	ck_assert_int_eq(rwlock.readers, 0);
+	ck_assert_ptr_null(rwlock.waiters.head);
+	ck_assert_int_eq(n_wrong, 0);
+	ck_assert_int_eq(n_inside, 0);
+	ck_assert_int_le(n_inside_most, 1);
+	ck_assert_int_eq(n_put, n_got + (int)aw_queue_size(queue));
+	ck_assert_int_eq(n_begun, n_ended);
+	aw_queue_freep(&queue);
+}
+
+static int
+run_plan(const struct plan *p, unsigned seed)
+{
+	int r;
+
+	plan = p;
+	reset();
+	r = aw_run(world, NULL, .test_clock = true, .no_signals = true,
+		   .seed = seed, .check_leaks = true);
+	return r;
+}
+
+static unsigned
+n_seeds(void)
+{
+	const char *text = getenv("AWAIT_TEST_SEEDS");
+
+	return text ? (unsigned)strtoul(text, NULL, 10) : 3;
+}
+
+/* --- The tests --------------------------------------------------------- */
+
+/* One case for each victim, so that a failure names it. */
+START_TEST(a_cancel_at_any_moment_loses_nothing)
+{
+	struct plan p = { .victim = (size_t)_i };
+
+	for (unsigned seed = 0; seed < n_seeds(); seed++)
+		for (p.moment = 0; p.moment < MOMENTS; p.moment++) {
+			run_plan(&p, seed);
+			ck_assert_int_eq(n_victims_done, 1);
+			assert_nothing_lost();
+		}
+}
+END_TEST
+
+START_TEST(a_deadline_at_any_moment_loses_nothing)
+{
+	struct plan p = { .victim = (size_t)_i, .deadline = true };
+
+	for (unsigned seed = 0; seed < n_seeds(); seed++)
+		for (p.moment = 0; p.moment < MOMENTS; p.moment++) {
+			run_plan(&p, seed);
+			ck_assert_int_eq(n_victims_done, 1);
+			assert_nothing_lost();
+		}
+}
+END_TEST
+
+START_TEST(undisturbed_everything_is_done)
+{
+	struct plan p = { .victim = N_KINDS };	/* nobody */
+
+	plan = &p;
+	workers[0] = NULL;
+	p.deadline = true;
+	run_plan(&p, 0);
+	ck_assert_int_eq(n_put, ROUNDS * 2);
+	ck_assert_int_eq(n_got, ROUNDS * 2);
+	ck_assert_int_eq(n_begun, (int)N_KINDS + 1);
+	ck_assert_int_eq(n_inside_most, 1);
+	assert_nothing_lost();
+}
+END_TEST
+
+static void
+refuse(unsigned long n, bool only_once)
+{
+	static const struct plan nobody = { .victim = N_KINDS,
+					    .deadline = true };
+
+	plan = &nobody;
+	reset();
+	if (only_once)
+		fail_only(n);
+	else
+		fail_from(n);
+	aw_run(world, NULL, .test_clock = true, .no_signals = true);
+}
+
+START_TEST(a_refused_allocation_loses_nothing)
+{
+	unsigned long n = 0;
+
+	do {
+		refuse(n++, _i == 0);
+		aw__mem_hook(NULL);
+		assert_nothing_lost();
+	} while (fail_n_asked > fail_at);
+	ck_assert_uint_gt(n, 5);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("torture");
+	TCase *cancel = tcase_create("cancel");
+	TCase *timeout = tcase_create("timeout");
+	TCase *oom = tcase_create("oom");
+
+	tcase_add_test(cancel, undisturbed_everything_is_done);
+	tcase_add_loop_test(cancel, a_cancel_at_any_moment_loses_nothing, 0,
+			    (int)N_KINDS);
+	tcase_add_loop_test(timeout, a_deadline_at_any_moment_loses_nothing, 0,
+			    (int)N_KINDS);
+	tcase_add_loop_test(oom, a_refused_allocation_loses_nothing, 0, 2);
+	suite_add_tcase(suite, cancel);
+	suite_add_tcase(suite, timeout);
+	suite_add_tcase(suite, oom);
+	return suite_run(suite);
+}

@@ -1,0 +1,9 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# check_worker - what fetch_worker finds, stores and leaves out
+if [ ! -e "$AWAIT_BUILDDIR/fetch_worker" ]; then
+	echo "1..0 # SKIP fetch_worker is not built"
+	exit 0
+fi
+exec python3 -B "$AWAIT_SRCDIR/tests/tools/check_worker.py"

@@ -13,7 +13,9 @@
  * "text" is the server's input syntax, "b" its binary form, big-endian.  An
  * integer or a double for a date or time is refused, because the server
  * would read 20240101 as a date.  Values that need no types (only text and
- * NULL) are sent without asking; the server judges them the same then.
+ * NULL) are sent without asking; the server judges them the same then.  So
+ * are those that cannot be asked for (run.c): bytes as they are, all else as
+ * text.
  *
  * libpq copies everything into its output buffer before PQsend...() returns.
  */
@@ -256,6 +258,7 @@ encode_bytes(struct slot *s, struct aw_bytes bytes)
 	case OID_JSON:
 	case OID_XML:
 	case OID_UNKNOWN:
+	case 0:
 		return put(s, bytes.data, bytes.size, 1);
 	case OID_JSONB:
 		return encode_jsonb(s, bytes);

@@ -8,6 +8,11 @@
  *	plain      the same without types: only text and NULL go out like that
  *	multi      simple query protocol
  *
+ * A description of more than 30,000 bytes is "lost synchronization" to libpq
+ * up to 15.18 (VALID_LONG_MESSAGE_TYPE in fe-protocol3.c): four bytes for
+ * each parameter.  So the types of very many parameters are never asked for:
+ * the values go out as text, as they would through a simple client.
+ *
  * libpq sends each of them in one piece and asks the server for everything
  * up to ReadyForQuery; "cut" is true from the first byte to that.
  *
@@ -19,6 +24,8 @@
 #include <stdlib.h>
 
 #include "pg_conn.h"
+
+#define MOST_DESCRIBED 7000	/* parameters whose types are asked for */
 
 static int
 send_prepared(struct aw_pg_conn *c, const struct aw_call *call, bool binary)
@@ -83,7 +90,8 @@ send_typed(struct aw_pg_conn *c, struct aw_call *call)
 	struct aw_pg_meta *mine = NULL;
 	int r;
 
-	if (!meta && aw__pg_needs_types(call->values, call->n_values)) {
+	if (!meta && call->n_values <= MOST_DESCRIBED &&
+	    aw__pg_needs_types(call->values, call->n_values)) {
 		r = aw__pg_describe(c, call, &mine);
 		if (r < 0)
 			return r;
@@ -116,6 +124,8 @@ send_call(struct aw_pg_conn *c, struct aw_call *call)
 
 	if (call->sql->multi)
 		return send_multi(c, call);
+	if (call->n_values > MOST_DESCRIBED)
+		call->prepare = false;
 	if (!call->prepare)
 		return send_typed(c, call);
 	r = aw__pg_prepare(c, call);

@@ -282,6 +282,52 @@ START_TEST(sixty_five_thousand_parameters_fit_and_no_more)
 }
 END_TEST
 
+/* The types of 7,000 are asked for, those of one more are not: the values
+ * arrive the same. */
+static int
+mixed_parameters(struct aw_db *db)
+{
+	static struct aw_value values[7001];
+	static char sql[70000];
+	struct aw_sql s = aw_sql_from_text(sql);
+	AW_AUTO(aw_rows, rows);
+	struct aw_bytes bytes;
+	bool yes, same;
+	double d;
+	int i;
+
+	values[0] = aw_value(aw_bytes("\0\377\\", 3));
+	values[1] = aw_value(0.1);
+	values[2] = aw_value((bool)true);
+	values[3] = aw_value(aw_time_unix(1700000000));
+	for (size_t n = 7000; n <= 7001; n++) {
+		size_t at = (size_t)snprintf(
+			sql, sizeof(sql), "SELECT $1::bytea, $2::float8, "
+			"$3::bool, $4::timestamptz = to_timestamp(1700000000),"
+			" 7 WHERE 7::int IN ($5");
+
+		for (size_t k = 5; k <= n; k++) {
+			values[k - 1] = aw_value((int)k);
+			at += (size_t)snprintf(sql + at, sizeof(sql) - at,
+					       ",$%zu", k);
+		}
+		snprintf(sql + at, sizeof(sql) - at, ")");
+		aw_rows_freep(&rows);
+		WANT_OK(aw_db_query_v(db, &rows, &s, values, n));
+		WANT_INT(aw_rows_next(rows, &bytes, &d, &yes, &same, &i), 1);
+		WANT(bytes.size == 3 &&
+		     memcmp(bytes.data, "\0\377\\", 3) == 0);
+		WANT(d == 0.1 && yes && same && i == 7);
+	}
+	return 0;
+}
+
+START_TEST(parameters_too_many_to_ask_for_arrive_the_same)
+{
+	check_with_pool(mixed_parameters, _i);
+}
+END_TEST
+
 /* --- Text of every type, binary or not ----------------------------------- */
 
 static int
@@ -333,6 +379,7 @@ main(void)
 		times_intervals_and_uuids_come_back_as_they_were,
 		an_array_is_one_parameter,
 		sixty_five_thousand_parameters_fit_and_no_more,
+		parameters_too_many_to_ask_for_arrive_the_same,
 		a_text_target_gets_the_servers_own_text_of_every_type,
 		NULL,
 	};

@@ -261,7 +261,8 @@ fails_by_its_own_rule(void *arg)
 	(void)arg;
 	type = toy_type;
 	type.is_permanent = only_eio;
-	AW_TRY(aw_pool_open(&p, &type, NULL, .acquire = 2));
+	/* Longer than the longest pause between two attempts. */
+	AW_TRY(aw_pool_open(&p, &type, NULL, .acquire = 20));
 	factory.fail = AW_EAUTH;
 	note("%s", name(toy_acquire(p, &toy)));
 	factory.fail = -EIO;

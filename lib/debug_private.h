@@ -17,7 +17,9 @@ struct aw__debug {
 	struct aw_loop *loop;
 	atomic_ulong beat;		/* of what runs; never 0 */
 	atomic_ulong asked;		/* the beat to report on; 0: none */
-	atomic_ulong reported;		/* by the signal handler */
+	atomic_ulong reported;		/* the last beat that was told */
+	atomic_uint refused;		/* by the handler: not on its stack */
+	unsigned n_asked;		/* signals for the beat; watchdog's */
 	atomic_bool polling;		/* nothing runs */
 	ev_prepare before;		/* the last before poll blocks */
 	ev_check after;			/* the first after it */

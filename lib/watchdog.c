@@ -16,6 +16,11 @@
  * A signal in the middle of a switch would be unwound from one stack into
  * another. The handler looks first whether the stack pointer lies in the
  * stack of the task that is said to run, and else waits for the next time.
+ *
+ * A stall that lasts is told in any case. Where the handler cannot tell (the
+ * program took the signal or blocks it, the task runs on a stack of its own
+ * making) the watchdog names the task without a backtrace. Whoever claims
+ * the beat first tells: it is told once.
  */
 #include <errno.h>
 #include <execinfo.h>
@@ -28,6 +33,8 @@
 
 #define SIGNAL SIGURG
 #define FRAMES 64
+#define REFUSALS 4			/* no switch takes so long */
+#define UNHEARD 200			/* signals that were not handled */
 
 static pthread_mutex_t users_lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned users;			/* loops that need the handler */
@@ -96,6 +103,18 @@ write_backtrace(const ucontext_t *machine)
 	backtrace_symbols_fd(frames + skip, n - skip, STDERR_FILENO);
 }
 
+/* Whose turn is it to tell of this beat? Ours if true. */
+static bool
+claim(struct aw__debug *debug, unsigned long beat)
+{
+	unsigned long told = atomic_load(&debug->reported);
+
+	while (told < beat)
+		if (atomic_compare_exchange_weak(&debug->reported, &told, beat))
+			return true;
+	return false;
+}
+
 static void
 on_signal(int number, siginfo_t *info, void *machine)
 {
@@ -109,9 +128,13 @@ on_signal(int number, siginfo_t *info, void *machine)
 	if (!debug)
 		return;
 	beat = atomic_load(&debug->beat);
-	if (beat != atomic_load(&debug->asked) ||
-	    beat == atomic_load(&debug->reported) ||
-	    is_switching(loop, machine))
+	if (beat != atomic_load(&debug->asked))
+		return;
+	if (is_switching(loop, machine)) {
+		atomic_fetch_add(&debug->refused, 1);
+		return;
+	}
+	if (!claim(debug, beat))
 		return;
 	if (loop->self) {
 		say("await: task '");
@@ -121,7 +144,6 @@ on_signal(int number, siginfo_t *info, void *machine)
 		say("await: a callback keeps the loop; it is here:\n");
 	}
 	write_backtrace(machine);
-	atomic_store(&debug->reported, beat);
 	errno = saved;
 }
 
@@ -187,18 +209,39 @@ say_from_here(struct aw_loop *loop)
 	say("' keeps the loop\n");
 }
 
+/* Has the program put its own handler in the place of ours? */
+static bool
+is_taken(void)
+{
+	struct sigaction now;
+
+	return sigaction(SIGNAL, NULL, &now) < 0 ||
+	       now.sa_sigaction != on_signal;
+}
+
+static bool
+can_ask(struct aw__debug *debug, unsigned long beat)
+{
+	if (!debug->handles || is_taken())
+		return false;
+	if (atomic_load(&debug->asked) != beat) {
+		debug->n_asked = 0;
+		atomic_store(&debug->refused, 0);
+		atomic_store(&debug->asked, beat);
+	}
+	return debug->n_asked++ < UNHEARD &&
+	       atomic_load(&debug->refused) < REFUSALS;
+}
+
 static void
 ask(struct aw__debug *debug, unsigned long beat)
 {
-	if (beat == atomic_load(&debug->reported))
+	if (atomic_load(&debug->reported) >= beat)
 		return;
-	atomic_store(&debug->asked, beat);
-	if (debug->handles) {
+	if (can_ask(debug, beat))
 		pthread_kill(debug->owner, SIGNAL);
-		return;
-	}
-	say_from_here(debug->loop);
-	atomic_store(&debug->reported, beat);
+	else if (atomic_load(&debug->beat) == beat && claim(debug, beat))
+		say_from_here(debug->loop);
 }
 
 static void *

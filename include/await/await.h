@@ -20,6 +20,7 @@
 #include <await/retry.h>
 #include <await/scope.h>
 #include <await/select.h>
+#include <await/stream.h>
 #include <await/sync.h>
 #include <await/task.h>
 #include <await/time.h>

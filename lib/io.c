@@ -16,6 +16,12 @@
  * would pay for two such calls in each round. ev_io_set marks the number as
  * possibly new and costs one more (a failing EPOLL_CTL_ADD): so it is done
  * only by aw_fd_set(), and for aw_wait_fd(), which cannot know.
+ *
+ * libev's changes reach epoll just before the next poll, and libev aborts
+ * when the descriptor has been closed by then, or when it changes the mask of
+ * one that was closed long ago. So every handle whose watchers were started
+ * or stopped is touched, and looked at by the last call before that: a dead
+ * number's watchers are stopped and whoever waits gets -EBADF.
  */
 #include <fcntl.h>
 
@@ -42,6 +48,8 @@ struct aw_fd {
 	int number;
 	unsigned n_inside;		/* tasks within aw_fd_wait() */
 	bool freed;			/* by the last of them */
+	struct aw_fd *next, **prev;	/* touched; prev is NULL: it is not */
+	struct aw_defer gone;		/* tells fn that it was closed */
 };
 
 /* A woken task may not have run yet when the next poll reports the same
@@ -51,11 +59,37 @@ struct aw_fd {
 static const int side_event[2] = { AW_FD_READ, AW_FD_WRITE };
 
 static void
+touch(struct aw_fd *fd)
+{
+	struct aw_fd **head = &fd->loop->touched;
+
+	if (fd->prev)
+		return;
+	fd->next = *head;
+	if (fd->next)
+		fd->next->prev = &fd->next;
+	fd->prev = head;
+	*head = fd;
+}
+
+static void
+untouch(struct aw_fd *fd)
+{
+	if (!fd->prev)
+		return;
+	*fd->prev = fd->next;
+	if (fd->next)
+		fd->next->prev = fd->prev;
+	fd->prev = NULL;
+}
+
+static void
 arm(struct side *side)
 {
 	if (side->armed)
 		return;
 	side->armed = true;
+	touch(side->fd);
 	ev_io_start(side->fd->loop->ev, &side->io);
 	ev_unref(side->fd->loop->ev);
 }
@@ -66,6 +100,7 @@ disarm(struct side *side)
 	if (!side->armed)
 		return;
 	side->armed = false;
+	touch(side->fd);
 	ev_ref(side->fd->loop->ev);
 	ev_io_stop(side->fd->loop->ev, &side->io);
 }
@@ -94,6 +129,47 @@ on_event(EV_P_ ev_io *io, int revents)
 }
 
 static void
+tell_gone(void *arg)
+{
+	struct aw_fd *fd = arg;
+
+	if (fd->watched)
+		fd->fn(fd->arg, fd->watched);
+}
+
+/* Nothing of a closed number may be left for libev; see the head. A watch is
+ * called back in the next batch: it may watch again, and again in vain. */
+static void
+check_open(struct aw_fd *fd)
+{
+	int i;
+
+	if ((!fd->side[0].armed && !fd->side[1].armed) ||
+	    fcntl(fd->number, F_GETFD) >= 0)
+		return;
+	for (i = 0; i < 2; i++) {
+		disarm(&fd->side[i]);
+		if (fd->side[i].wait)
+			aw__wake(fd->side[i].wait, -EBADF);
+		fd->side[i].wait = NULL;
+	}
+	untouch(fd);
+	if (fd->watched)
+		aw_defer(&fd->gone);
+}
+
+void
+aw__fds_check(struct aw_loop *loop)
+{
+	struct aw_fd *fd;
+
+	while ((fd = loop->touched) != NULL) {
+		untouch(fd);
+		check_open(fd);
+	}
+}
+
+static void
 init_side(struct aw_fd *fd, int i)
 {
 	struct side *side = &fd->side[i];
@@ -118,6 +194,8 @@ aw_fd_new(struct aw_fd **ret, int fd)
 		return aw_fail(-ENOMEM, "no memory for a descriptor");
 	handle->loop = aw__loop;
 	handle->number = fd;
+	handle->gone.fn = tell_gone;
+	handle->gone.arg = handle;
 	init_side(handle, 0);
 	init_side(handle, 1);
 	*ret = handle;
@@ -165,6 +243,8 @@ aw_fd_free(struct aw_fd *handle)
 			aw__wake(handle->side[i].wait, -EBADF);
 		handle->side[i].wait = NULL;
 	}
+	untouch(handle);
+	aw_defer_cancel(&handle->gone);
 	handle->freed = true;
 	if (handle->n_inside == 0)
 		aw__free(handle);

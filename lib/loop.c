@@ -22,6 +22,8 @@
 
 #include "runtime.h"
 
+#define MAX_GRACE 1e9			/* seconds; libev adds it to its time */
+
 _Thread_local struct aw_loop *aw__loop
 	__attribute__((tls_model("initial-exec")));
 
@@ -61,7 +63,7 @@ static bool
 jump(struct aw_loop *l)
 {
 	if (!l->test_clock || l->ready_head || l->defers || l->n_outside ||
-	    l->n_user_timers == 0)
+	    l->n_user_timers == 0 || (l->ending && l->n_served_outside))
 		return false;
 	if (l->timers.at[1].at > l->clock)
 		l->clock = l->timers.at[1].at;
@@ -77,6 +79,8 @@ on_prepare(EV_P_ ev_prepare *prepare, int revents)
 
 	(void)revents;
 	l->counts.polls++;
+	if (l->touched)
+		aw__fds_check(l);
 	busy = jump(l) || l->ready_head || l->defers;
 	if (__builtin_expect(l->debug && !busy, 0)) {
 		aw__debug_deadlock(l);
@@ -108,6 +112,7 @@ static void
 start_watchers(struct aw_loop *l)
 {
 	ev_prepare_init(&l->prepare, on_prepare);
+	ev_set_priority(&l->prepare, EV_MINPRI);	/* nearest to poll */
 	ev_check_init(&l->check, on_check);
 	ev_set_priority(&l->check, EV_MINPRI);
 	ev_idle_init(&l->idle, on_idle);
@@ -303,17 +308,36 @@ forget(void *arg)
 	*(bool *)arg = true;
 }
 
-/* Runs until no service is left, or for as long as they may take. */
+static void
+on_grace(EV_P_ ev_timer *timer, int revents)
+{
+	(void)loop;
+	(void)revents;
+	forget(timer->data);
+}
+
+/* Runs until no service is left, or for as long as they may take. The test
+ * clock stands still while one of them waits for the outside: then the grace
+ * is over by the real one. */
 static void
 wait_services(struct aw_loop *l, double grace)
 {
 	struct aw_timer timer = { 0 };
+	ev_timer real;
 	bool over = false;
 
 	if (aw_timer_start(&timer, aw_now() + grace, forget, &over) < 0)
 		over = true;
+	l->ending = true;
+	ev_now_update(l->ev);
+	ev_timer_init(&real, on_grace, grace < MAX_GRACE ? grace : MAX_GRACE,
+		      0);
+	real.data = &over;
+	if (l->test_clock)
+		ev_timer_start(l->ev, &real);
 	while (l->n_services > 0 && !over)
 		turn(l);
+	ev_timer_stop(l->ev, &real);
 	aw_timer_stop(&timer);
 }
 

@@ -198,6 +198,8 @@ struct aw_loop {
 	double fired;			/* the reading that fired the last */
 	size_t n_user_timers;		/* timers that are not internal */
 	size_t n_outside;		/* waits that the outside ends */
+	size_t n_served_outside;	/* the same, of services */
+	bool ending;			/* only services are left */
 	double clock;			/* of the test clock */
 	bool test_clock;
 
@@ -227,6 +229,7 @@ struct aw_loop {
 	bool stopping;
 	struct aw_timer stop_timer;
 
+	struct aw_fd *touched;		/* what libev will ask epoll for */
 	struct aw_fd **fds;		/* of aw_wait_fd(), by number */
 	size_t n_fds;
 
@@ -400,6 +403,7 @@ void aw__closers_run(struct aw_loop *loop);
 void aw__slots_fini(struct aw_loop *loop);
 void aw__posts_run(struct aw_loop *loop);
 void aw__posts_close(struct aw_loop *loop);
+void aw__fds_check(struct aw_loop *loop);
 void aw__fds_fini(struct aw_loop *loop);
 void aw__stop_begin(struct aw_loop *loop, const char *why);
 

@@ -195,8 +195,9 @@ static void
 park(struct aw__wait *wait)
 {
 	struct aw_task *task = wait->task;
-	bool outside = (wait->flags & AW__WAIT_OUTSIDE) &&
-		       !(task->flags & AW__TASK_SERVICE);
+	bool outside = wait->flags & AW__WAIT_OUTSIDE;
+	size_t *n = task->flags & AW__TASK_SERVICE ?
+		&task->loop->n_served_outside : &task->loop->n_outside;
 
 	wait->state = AW__WAIT_PARKED;
 	wait->since = task->loop->counts.batch_at;
@@ -204,9 +205,9 @@ park(struct aw__wait *wait)
 	task->state = AW__TASK_WAITING;
 	if (__builtin_expect(task->loop->watched, 0))
 		aw__seen_block(wait);
-	task->loop->n_outside += outside;
+	*n += outside;
 	aw__suspend(task);
-	task->loop->n_outside -= outside;
+	*n -= outside;
 	task->wait = NULL;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* driver.h: waiters, deferred work, services, closers, slots. */
+#include <pthread.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -292,6 +293,64 @@ START_TEST(a_service_that_does_not_end_is_cancelled_after_the_grace)
 }
 END_TEST
 
+static int pipe_ends[2];
+
+static void *
+answers_late(void *arg)
+{
+	usleep(30000);
+	return write(pipe_ends[1], "x", 1) == 1 ? NULL : arg;
+}
+
+static int
+hears(void *arg)
+{
+	int r;
+
+	(void)arg;
+	note("heard %s", name(aw_wait_fd(pipe_ends[0], AW_FD_READ)));
+	r = aw_sleep(1e6);		/* virtual: over at once */
+	note("slept %s", name(r));
+	return 0;
+}
+
+static int
+serves_outside(void *arg)
+{
+	(void)arg;
+	AW_TRY(aw_service_start("hears", hears, NULL));
+	return aw_yield();
+}
+
+static int
+run_outside(double grace)
+{
+	forget_notes();
+	return aw_run(serves_outside, NULL, .test_clock = true,
+		      .grace = grace);
+}
+
+START_TEST(under_the_test_clock_a_service_has_its_grace_for_the_outside)
+{
+	pthread_t thread;
+
+	ck_assert_int_eq(pipe(pipe_ends), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, answers_late, NULL),
+			 0);
+	ck_assert_int_eq(run_outside(1e7), 0);
+	ck_assert_str_eq(noted, "heard got; slept ok; ");
+	pthread_join(thread, NULL);
+}
+END_TEST
+
+START_TEST(under_the_test_clock_that_grace_ends_by_the_real_one)
+{
+	ck_assert_int_eq(pipe(pipe_ends), 0);
+	ck_assert_int_eq(run_outside(0.01), 0);
+	ck_assert_str_eq(noted, "heard ECANCELED; slept ECANCELED; ");
+}
+END_TEST
+
 /* --- Slots, marks ------------------------------------------------------ */
 
 static int key_a, key_b;
@@ -376,6 +435,10 @@ main(void)
 	tcase_add_test(loops, services_clean_up_after_the_closers_were_called);
 	tcase_add_test(loops,
 		a_service_that_does_not_end_is_cancelled_after_the_grace);
+	tcase_add_test(
+	    loops, under_the_test_clock_a_service_has_its_grace_for_the_outside);
+	tcase_add_test(loops,
+		under_the_test_clock_that_grace_ends_by_the_real_one);
 	tcase_add_test(loops, a_slot_is_finished_with_its_loop);
 	tcase_add_test(loops, a_child_of_fork_has_another_mark);
 	tcase_add_test(loops, the_sizes_do_not_change);

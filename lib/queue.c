@@ -17,12 +17,16 @@
  * An interrupted waiter stays linked until its task runs, but is refused by
  * aw__waiters_wake(): its item is not taken and its buffer not written.
  *
+ * A priority queue differs in which item is the next, and in nothing else
+ * (queue_order.c): while items are in it no getter waits.
+ *
  * n_inside counts the tasks within a call, so that a queue released under
  * them lives until the last has left.
  */
 #include <await/queue.h>
 #include <await/sync.h>
 
+#include "queue_private.h"
 #include "runtime.h"
 
 #define ITEM_MAX 65536
@@ -32,7 +36,8 @@ struct aw_queue {
 	size_t item;			/* bytes of one */
 	size_t cap;
 	size_t n;
-	size_t first;			/* place of the oldest */
+	size_t first;			/* place of the oldest; a FIFO's */
+	struct aw__order order;		/* of a priority queue */
 	struct aw_waiters getters;	/* data: where to put the item */
 	struct aw_waiters putters;	/* data: the item */
 	struct aw_waiters joiners;	/* only while n_undone > 0 */
@@ -60,6 +65,10 @@ push(struct aw_queue *queue, const void *item)
 {
 	size_t place = queue->first + queue->n;
 
+	if (__builtin_expect(queue->order.compare != NULL, 0)) {
+		aw__order_push(&queue->order, queue->n++, item);
+		return;
+	}
 	if (place >= queue->cap)
 		place -= queue->cap;
 	copy_item(queue, queue->items + place * queue->item, item);
@@ -69,6 +78,10 @@ push(struct aw_queue *queue, const void *item)
 static inline void
 pop(struct aw_queue *queue, void *ret)
 {
+	if (__builtin_expect(queue->order.compare != NULL, 0)) {
+		aw__order_pop(&queue->order, queue->n--, ret);
+		return;
+	}
 	copy_item(queue, ret, queue->items + queue->first * queue->item);
 	if (++queue->first == queue->cap)
 		queue->first = 0;
@@ -331,27 +344,69 @@ aw__queue_let_go(struct aw_queue *queue)
 
 /* --- Life -------------------------------------------------------------- */
 
-int
-aw_queue_new(struct aw_queue **ret, size_t item, size_t cap)
+/* Bytes of cap items, and of their places behind them; false: too many. */
+static bool
+measure(size_t item, size_t cap, size_t place, size_t *ret_items,
+	size_t *ret_all)
+{
+	size_t items, places;
+
+	if (__builtin_mul_overflow(item, cap, &items) ||
+	    __builtin_mul_overflow(place, cap, &places) ||
+	    __builtin_add_overflow(items, 15, &items))
+		return false;
+	*ret_items = items & ~(size_t)15;
+	return !__builtin_add_overflow(*ret_items, places, ret_all) &&
+	       !__builtin_add_overflow(*ret_all, sizeof(struct aw_queue),
+				       ret_all);
+}
+
+/* Items have places if they are to be sorted. */
+static int
+make(struct aw_queue **ret, size_t item, size_t cap, size_t place)
 {
 	struct aw_queue *queue;
-	size_t size;
+	size_t items, all;
 
 	if (item < 1 || item > ITEM_MAX || cap < 1 || cap > CAP_MAX)
 		return aw_fail(-EINVAL, "a queue of %zu items of %zu bytes: "
 			       "1..%d items of 1..%d bytes are possible",
 			       cap, item, CAP_MAX, ITEM_MAX);
-	if (__builtin_mul_overflow(item, cap, &size) ||
-	    __builtin_add_overflow(size, sizeof *queue, &size))
+	if (!measure(item, cap, place, &items, &all))
 		return aw_fail(-ENOMEM, "no memory for a queue");
-	queue = aw__malloc(size);
+	queue = aw__malloc(all);
 	if (!queue)
 		return aw_fail(-ENOMEM, "no memory for a queue of %zu items of "
 			       "%zu bytes", cap, item);
 	memset(queue, 0, sizeof *queue);
 	queue->item = item;
 	queue->cap = cap;
+	queue->order.places = (void *)(queue->items + items);
 	*ret = queue;
+	return 0;
+}
+
+int
+aw_queue_new(struct aw_queue **ret, size_t item, size_t cap)
+{
+	return make(ret, item, cap, 0);
+}
+
+int
+aw_queue_new_priority(struct aw_queue **ret, size_t item, size_t cap,
+		      int (*compare)(const void *a, const void *b))
+{
+	int r;
+
+	if (!compare)
+		return aw_fail(-EINVAL, "a priority queue needs a function "
+			       "that compares two items");
+	r = make(ret, item, cap, sizeof(struct aw__place));
+	if (r < 0)
+		return r;
+	(*ret)->order.compare = compare;
+	(*ret)->order.items = (*ret)->items;
+	(*ret)->order.item = item;
 	return 0;
 }
 

@@ -35,6 +35,28 @@ AW_API AW_MUST_CHECK int aw_queue_new(struct aw_queue **ret, size_t item,
 				      size_t cap);
 
 /**
+ * aw_queue_new_priority - a queue that gives the first item by an order
+ * @ret: new; release it with aw_queue_free()
+ * @item: bytes of an item, 1..65536
+ * @cap: number of items it holds, 1..2^31-1; all memory is taken at once
+ * @compare: below 0 if @a goes before @b, 0 if they are equal, as for
+ * qsort(3); may not await
+ *
+ * It is used by the same calls as any queue.  Equal items leave in the order
+ * in which they came.  Room goes to who has waited longest for it, whatever
+ * his item.
+ *
+ * Return: 0; -EINVAL; -ENOMEM.
+ * Lifetime: belongs to the loop on which it is first waited for.
+ * Context: any thread.
+ * Source: Python, asyncio.PriorityQueue; our own for equal items.
+ * Since: 0.1
+ */
+AW_API AW_MUST_CHECK int
+aw_queue_new_priority(struct aw_queue **ret, size_t item, size_t cap,
+		      int (*compare)(const void *a, const void *b));
+
+/**
  * aw_queue_free - release a queue
  * @queue: may be NULL; if tasks still wait it is closed, and released when
  * the last of them has left; items in it are dropped

@@ -12,6 +12,7 @@
 #include <await/group.h>
 #include <await/io.h>
 #include <await/limiter.h>
+#include <await/listen.h>
 #include <await/local.h>
 #include <await/loop.h>
 #include <await/offload.h>

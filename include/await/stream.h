@@ -64,10 +64,65 @@ struct aw_stream_counts {
 };
 
 #ifndef __cplusplus
+#define aw_tcp_connect(ret, host, port, ...) \
+	aw_tcp_connect_with((ret), (host), (port), \
+		&(struct aw_stream_options){ \
+			.size = sizeof(struct aw_stream_options), \
+			__VA_ARGS__ })
+#define aw_unix_connect(ret, path, ...) \
+	aw_unix_connect_with((ret), (path), &(struct aw_stream_options){ \
+		.size = sizeof(struct aw_stream_options), __VA_ARGS__ })
 #define aw_stream_from_fd(ret, fd, ...) \
 	aw_stream_from_fd_with((ret), (fd), &(struct aw_stream_options){ \
 		.size = sizeof(struct aw_stream_options), __VA_ARGS__ })
 #endif
+
+/**
+ * aw_tcp_connect_with - connect to a host; use the macro aw_tcp_connect()
+ * @ret: new; end it with aw_stream_close() or aw_stream_abort()
+ * @host: name or numeric address, an IPv6 one with or without brackets
+ * @port: 1..65535
+ * @options: may be NULL
+ *
+ * Awaits; cancel point.  The addresses of a name are tried in their order,
+ * the next one when the last has had 250 ms or has failed; the first that
+ * connects wins and the others are closed.
+ *
+ * Return: 0; AW_ECONNECT (every address failed: the message names each,
+ * native is the last errno); AW_ERESOLVE; -ETIMEDOUT (.connect, or a
+ * budget); -EMFILE, -ENFILE, -ENOBUFS; -EINVAL; -ECANCELED; -ETIME; -EAGAIN
+ * (no thread for the name); -EDEADLK; AW_EUSAGE; AW_EFORK; -ENOMEM.
+ * Lifetime: nothing is kept.
+ * Context: task.
+ * Source: connect(2); RFC 8305, section 5.
+ * Since: 0.1
+ */
+AW_API AW_AWAITS AW_MUST_CHECK int
+aw_tcp_connect_with(struct aw_stream **ret, const char *host, int port,
+		    const struct aw_stream_options *options);
+
+/**
+ * aw_unix_connect_with - connect to a unix socket; use the macro
+ * aw_unix_connect()
+ * @ret: new; end it with aw_stream_close() or aw_stream_abort()
+ * @path: at most 107 bytes; "@name" is the abstract name "name"
+ * @options: may be NULL
+ *
+ * Awaits; cancel point.  While the backlog of the listener is full it is
+ * tried again.
+ *
+ * Return: 0; -ENAMETOOLONG; -ENOENT; -EACCES; -ECONNREFUSED (nobody
+ * listens); any other -errno of connect(2); -ETIMEDOUT (.connect, or a
+ * budget); -EMFILE, -ENFILE; -EINVAL; -ECANCELED; -ETIME; -EDEADLK;
+ * AW_EUSAGE; AW_EFORK; -ENOMEM.
+ * Lifetime: nothing is kept.
+ * Context: task.
+ * Source: unix(7); connect(2).
+ * Since: 0.1
+ */
+AW_API AW_AWAITS AW_MUST_CHECK int
+aw_unix_connect_with(struct aw_stream **ret, const char *path,
+		     const struct aw_stream_options *options);
 
 /**
  * aw_stream_from_fd_with - make a stream of a descriptor; use the macro

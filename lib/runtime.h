@@ -125,37 +125,40 @@ struct aw__atexit {
 };
 
 struct aw_task {
-	struct aw_task *next_ready;
-	struct aw__context context;
-	struct aw_loop *loop;
-	struct aw_scope *scope;		/* the innermost */
+	/* Zero at birth: as little as possible, a spawn clears it. */
 	struct aw__wait *wait;		/* in progress, or NULL */
 	unsigned char state;
 	unsigned char flags;
 	unsigned short failures;	/* failed waits without a switch */
 	int status;			/* of fn */
-	int saved_errno;
-	int (*fn)(void *arg);
-	void *arg;
 	struct aw__failure failure;
-	struct aw_scope base;		/* the outermost scope */
-	struct aw__stack stack;
 	size_t reserved;		/* at its top: a copied argument */
 	struct aw__wait *joiner;
 	struct aw_group *group;		/* or NULL */
 	struct aw__starter *starter;	/* waits for aw_started(), or NULL */
 	struct aw_task *next, *prev;	/* in a list of the group */
-	struct aw_task *next_all, **prev_all;	/* every task of the loop */
 	struct aw__atexit *atexit;
 	void *result;			/* for who joins, or NULL */
-	void (*result_dtor)(void *result);
 	struct aw__locals *own;		/* task-locals, or NULL */
 	struct aw__locals *inherited;	/* shared with other tasks, or NULL */
 	struct aw_error **gathered;	/* details of the last gather */
 	size_t n_gathered;
 	unsigned n_selects;		/* where the next one begins to look */
+
+	/* Set by whoever makes or uses it. */
+	int saved_errno;
+	struct aw_task *next_ready;
+	struct aw__context context;
+	struct aw_loop *loop;
+	struct aw_scope *scope;		/* the innermost */
+	int (*fn)(void *arg);
+	void *arg;
+	struct aw_scope base;		/* the outermost scope */
+	struct aw__stack stack;
+	struct aw_task *next_all, **prev_all;	/* every task of the loop */
+	void (*result_dtor)(void *result);
 	const char *site;		/* static: where it was created */
-	double born;
+	double born;			/* or the begin of that batch */
 	uint64_t id;
 	char name[AW__NAME];
 };
@@ -276,7 +279,6 @@ void aw__ready_first(struct aw_task *task);
 void aw__suspend(struct aw_task *self);
 void aw__reschedule(struct aw_task *self);
 void aw__switch_to(struct aw_task *self, struct aw_task *to);
-void aw__end(struct aw_task *self) __attribute__((noreturn));
 void aw__batch(struct aw_loop *loop);
 
 /* wait.c: the suspend point. */

@@ -83,6 +83,7 @@ aw__scope_base(struct aw_task *task, struct aw_scope *parent, double deadline)
 	base->kind = task->flags & AW__TASK_LAST ? AW_SCOPE_SHIELD_
 						 : AW_SCOPE_PLAIN_;
 	base->task = task;
+	base->seconds = 0;
 	base->at = deadline;
 	aw__scope_link(base, parent, deadline);
 	task->scope = base;

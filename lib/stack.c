@@ -225,6 +225,7 @@ slot_get(struct aw__stacks *stacks, struct aw__stack *stack)
 	stack->slot = slot;
 	stack->guard = (unsigned short)slot_guard(stacks, slab, slot,
 						  stack->base);
+	stack->valgrind_id = 0;
 	return 0;
 }
 
@@ -396,24 +397,23 @@ int
 aw__stack_get(struct aw__stacks *stacks, size_t size,
 	      struct aw__stack *ret_stack)
 {
-	struct aw__stack stack = { 0 };
 	int r;
 
 	size = stack_round(stacks, size);
 	if (size == 0)
 		return -ENOMEM;
 	if (size == AW__STACK_DEFAULT)
-		r = slot_get(stacks, &stack);
+		r = slot_get(stacks, ret_stack);
 	else
-		r = odd_get(stacks, size, &stack);
+		r = odd_get(stacks, size, ret_stack);
 	if (r < 0)
 		return r;
 
 	if (stacks->valgrind)
-		stack.valgrind_id = VALGRIND_STACK_REGISTER(stack.base,
-				(char *)stack.base + stack.size - 1);
+		ret_stack->valgrind_id = VALGRIND_STACK_REGISTER(
+			ret_stack->base,
+			(char *)ret_stack->base + ret_stack->size - 1);
 	stacks->n_used++;
-	*ret_stack = stack;
 	return 0;
 }
 

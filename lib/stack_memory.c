@@ -11,7 +11,7 @@
  * that operators watch stay high. A shallow task thus costs no system call.
  * A look at a page never written costs no memory: the kernel maps its page
  * of zeros. A frame with a large array that was not touched can hide from
- * the look, so each 256th return of a stack also asks mincore(2).
+ * the look, so each 1024th return of a stack also asks mincore(2).
  */
 #include "stack.h"
 
@@ -38,7 +38,7 @@
 #endif
 
 #define LOOKS 16	/* words looked at in a page */
-#define EXACT_EACH 256	/* returns per call of mincore */
+#define EXACT_EACH 1024	/* returns per call of mincore */
 #define GAP_WORDS 8	/* one cache line below the base */
 
 /* Is one of n words at low, step words apart, not zero? */

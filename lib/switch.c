@@ -63,13 +63,9 @@ context_first_frame(char *top, aw__context_fn *entry, void *arg)
 #if defined(__x86_64__)
 	/* Two words stay zero above, where a caller's frame would end. */
 	uint64_t *frame = (uint64_t *)(void *)top - 10;
-	uint32_t mxcsr;
-	uint16_t control;
 
-	__asm__ volatile("stmxcsr %0" : "=m"(mxcsr));
-	__asm__ volatile("fnstcw %0" : "=m"(control));
 	memset(frame, 0, 10 * sizeof(*frame));
-	frame[0] = mxcsr | (uint64_t)control << 32;
+	__asm__ volatile("stmxcsr %0\n\tfnstcw 4+%0" : "+m"(frame[0]));
 	frame[4] = (uintptr_t)entry;
 	frame[5] = (uintptr_t)arg;
 	frame[7] = (uintptr_t)aw__switch_root;
@@ -90,18 +86,6 @@ context_first_frame(char *top, aw__context_fn *entry, void *arg)
 #endif
 
 #if defined(AW__ASAN) || defined(AW__TSAN) || defined(AW_SWITCH_PORTABLE)
-
-static AW__UNCHECKED void
-context_entry(void *arg)
-{
-	struct aw__context *context = arg;
-
-#ifdef AW__ASAN
-	__sanitizer_finish_switch_fiber(NULL, NULL, NULL);
-#endif
-	context->entry(context->arg);
-	__builtin_trap();
-}
 
 static AW__UNCHECKED void
 context_go(struct aw__context *from, struct aw__context *to)
@@ -128,14 +112,25 @@ aw__context_switch(struct aw__context *from, struct aw__context *to)
 #endif
 }
 
-AW__UNCHECKED void
-aw__context_last_switch(struct aw__context *from_dying, struct aw__context *to)
+/* Runs on the dying stack up to the switch, and tells of it in its place. */
+static AW__UNCHECKED struct aw__context *
+context_entry(void *arg)
 {
+	struct aw__context *context = arg, *to;
+
+#ifdef AW__ASAN
+	__sanitizer_finish_switch_fiber(NULL, NULL, NULL);
+#endif
+	to = context->entry(context->arg);
 #ifdef AW__ASAN
 	__sanitizer_start_switch_fiber(NULL, to->bottom, to->size);
 #endif
-	context_go(from_dying, to);
-	__builtin_trap();
+#ifdef AW_SWITCH_PORTABLE
+	context_go(context, to);
+#elif defined(AW__TSAN)
+	__tsan_switch_to_fiber(to->fiber, 0);
+#endif
+	return to;
 }
 
 #endif

@@ -13,7 +13,7 @@
  *	      +------------------------------------>| entry(arg) starts
  *	      |<------------------------------------+ switches to the loop
  *	      +------------------------------------>| ... goes on behind it
- *	      |<====================================+ aw__context_last_switch()
+ *	      |<====================================+ returns the loop
  *	aw__context_fini(task), then the stack may be recycled
  *
  * What is switched: callee-saved registers and the floating-point control
@@ -60,11 +60,15 @@
 #include <ucontext.h>
 #endif
 
-/* Never returns: it ends by aw__context_last_switch(). */
-typedef void aw__context_fn(void *arg);
+struct aw__context;
+
+/* Returns the context to take up for good: its own stack may be reused when
+ * that one runs. */
+typedef struct aw__context *aw__context_fn(void *arg);
 
 struct aw__context {
-	void *sp;		/* valid while not running; see above */
+	void *sp;		/* valid while not running; see above. The
+				 * assembly knows that it is first */
 #ifdef AW_SWITCH_PORTABLE
 	ucontext_t portable;	/* registers live here instead */
 #endif
@@ -111,24 +115,12 @@ void aw__switch_stack(void **ret_sp, void *sp)
 /* Leaves from, which is running, and takes up to; returns when resumed. */
 void aw__context_switch(struct aw__context *from, struct aw__context *to);
 
-/* The same for a context that ends; its stack may be reused afterwards. */
-void aw__context_last_switch(struct aw__context *from_dying,
-			     struct aw__context *to)
-	__attribute__((noreturn));
-
 #else
 
 static inline void
 aw__context_switch(struct aw__context *from, struct aw__context *to)
 {
 	aw__switch_stack(&from->sp, to->sp);
-}
-
-static inline void __attribute__((noreturn))
-aw__context_last_switch(struct aw__context *from_dying, struct aw__context *to)
-{
-	aw__switch_stack(&from_dying->sp, to->sp);
-	__builtin_trap();
 }
 
 #endif

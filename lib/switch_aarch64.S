@@ -17,10 +17,12 @@
  *
  * The way out is ret and not br: a br to the instruction behind a bl faults
  * on pages with branch target identification, and there is no prefix that
- * lifts this. FPCR is written only if it differs, since the write stalls the
- * pipeline on most cores. The note at the end claims BTI only; a pointer
- * authentication key signs return addresses with sp, and sp is the same at
- * both ends of a caller's life on one stack, so signed callers work too.
+ * lifts this. A first run is reached by a branch and an end makes no call,
+ * so that predicted returns match their calls: see switch_x86_64.S. FPCR is
+ * written only if it differs, since the write stalls the pipeline on most
+ * cores. The note at the end claims BTI only; a pointer authentication key
+ * signs return addresses with sp, and sp is the same at both ends of a
+ * caller's life on one stack, so signed callers work too.
  */
 #if defined(__aarch64__) && defined(__LP64__)
 
@@ -74,6 +76,7 @@ aw__switch_stack:
 	str	x3, [x0]
 	mov	sp, x1
 
+take_up:
 	ldr	x3, [sp, #160]
 	cmp	x2, x3
 	b.eq	1f
@@ -90,6 +93,9 @@ aw__switch_stack:
 	ldp	x19, x20, [sp, #0]
 	add	sp, sp, #176
 	.cfi_def_cfa_offset 0
+	adr	x3, aw__switch_root
+	cmp	x3, x30
+	b.eq	aw__switch_root
 	ret
 	.cfi_endproc
 	.size	aw__switch_stack, . - aw__switch_stack
@@ -97,7 +103,8 @@ aw__switch_stack:
 /*
  * The outermost frame of a context: x20 is the entry, x19 its argument, x29
  * is 0. Unwinders stop here, since nothing called it. The nop is for those
- * that look up the byte before a return address.
+ * that look up the byte before a return address. The entry returns the
+ * context to take up for good; its sp is its first word.
  */
 	.globl	aw__switch_root
 	.hidden	aw__switch_root
@@ -108,10 +115,12 @@ aw__switch_stack:
 	.cfi_undefined x29
 	nop
 aw__switch_root:
-	hint	36			/* bti j */
 	mov	x0, x19
 	blr	x20
-	brk	#1
+	ldr	x1, [x0]
+	mov	sp, x1
+	mrs	x2, fpcr
+	b	take_up
 	.cfi_endproc
 	.size	aw__switch_root, . - aw__switch_root
 

@@ -52,7 +52,7 @@ take_block(struct aw_loop *loop)
 		return NULL;
 	task = loop->spare;
 	loop->spare = task->next_ready;
-	memset(task, 0, offsetof(struct aw_task, name));
+	memset(task, 0, offsetof(struct aw_task, saved_errno));
 	task->next_all = loop->all;
 	task->prev_all = &loop->all;
 	if (loop->all)
@@ -184,7 +184,7 @@ aw__task_new(struct aw_loop *loop, const char *name, int (*fn)(void *),
 	task->flags = (unsigned char)flags;
 	task->site = site;
 	task->id = ++loop->last_id;
-	task->born = aw__now(loop);
+	task->born = loop->self ? loop->counts.batch_at : aw__now(loop);
 	aw__scope_base(task, parent, deadline);
 	if (loop->self && !(flags & AW__TASK_SERVICE))
 		task->inherited = aw__locals_ref(loop->self->inherited);

@@ -48,7 +48,7 @@ recurse(volatile char *above)
 	return recurse(frame) + frame[0];
 }
 
-static void
+static struct aw__context *
 overflow_entry(void *arg)
 {
 	volatile char top = 1;
@@ -57,6 +57,7 @@ overflow_entry(void *arg)
 	in_task = true;
 	top = (char)recurse(&top);
 	_exit(98);
+	return NULL;
 }
 
 static char *
@@ -69,13 +70,14 @@ forbidden_page(void)
 	return page;
 }
 
-static void
+static struct aw__context *
 fault_entry(void *arg)
 {
 	(void)arg;
 	in_task = true;
 	*(volatile char *)forbidden_page() = 1;
 	_exit(98);
+	return NULL;
 }
 
 /* What a child wrote to stderr, and how it ended. */

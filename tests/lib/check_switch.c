@@ -62,24 +62,25 @@ coroutine_end(struct coroutine *c)
 	aw__stack_put(&stacks, &c->stack);
 }
 
-static void
+static struct aw__context *
 run_once(void *arg)
 {
 	struct coroutine *c = arg;
 
 	c->n++;
-	aw__context_last_switch(&c->context, c->back);
+	return c->back;
 }
 
-static void
+static struct aw__context *
 count_forever(void *arg)
 {
 	struct coroutine *c = arg;
 
-	for (;;) {
+	while (c->back) {
 		c->n++;
 		coroutine_yield(c);
 	}
+	return NULL;
 }
 
 /* --- Life ------------------------------------------------------------- */
@@ -154,7 +155,7 @@ START_TEST(many_contexts_take_turns)
 END_TEST
 
 /* One context may resume another: nothing ties them to the thread's own. */
-static void
+static struct aw__context *
 start_the_next(void *arg)
 {
 	struct coroutine *c = arg;
@@ -165,7 +166,7 @@ start_the_next(void *arg)
 	aw__context_switch(&c->context, &next.context);
 	c->n = next.n;
 	coroutine_end(&next);
-	aw__context_last_switch(&c->context, c->back);
+	return c->back;
 }
 
 START_TEST(contexts_can_be_resumed_from_contexts)
@@ -181,7 +182,7 @@ END_TEST
 
 /* --- The stack -------------------------------------------------------- */
 
-static void
+static struct aw__context *
 look_at_the_frame(void *arg)
 {
 	struct coroutine *c = arg;
@@ -190,7 +191,7 @@ look_at_the_frame(void *arg)
 	aligned[0] = 1;
 	c->seen = __builtin_frame_address(0);
 	c->n = (uintptr_t)&aligned[0] % 16;
-	aw__context_last_switch(&c->context, c->back);
+	return c->back;
 }
 
 START_TEST(stack_of_a_new_context_is_aligned_and_its_own)
@@ -238,14 +239,14 @@ descend(unsigned kilobytes, volatile char *above)
 	       (unsigned)((char)(frame[0] - *above) == frame[1023]);
 }
 
-static void
+static struct aw__context *
 go_deep(void *arg)
 {
 	struct coroutine *c = arg;
 	volatile char top = 0;
 
 	c->n = descend(180, &top);
-	aw__context_last_switch(&c->context, c->back);
+	return c->back;
 }
 
 START_TEST(deep_recursion_fits)
@@ -271,14 +272,14 @@ count_frame(struct _Unwind_Context *frame, void *arg)
 	return ++*n > 100 ? _URC_NORMAL_STOP : _URC_NO_REASON;
 }
 
-static void
+static struct aw__context *
 unwind_all(void *arg)
 {
 	struct coroutine *c = arg;
 
 	if (_Unwind_Backtrace(count_frame, &c->n) != _URC_END_OF_STACK)
 		c->n = 1000;
-	aw__context_last_switch(&c->context, c->back);
+	return c->back;
 }
 
 START_TEST(unwinders_stop_at_the_root)

@@ -87,13 +87,13 @@ keep_twenty(struct coroutine *c, uint64_t seed, void (*go)(struct coroutine *))
 	return seed;
 }
 
-static void
+static struct aw__context *
 keep_twenty_entry(void *arg)
 {
 	struct coroutine *c = arg;
 
 	c->n = keep_twenty(c, 0x5555123456789, coroutine_yield);
-	aw__context_last_switch(&c->context, c->back);
+	return c->back;
 }
 
 START_TEST(values_survive_a_switch_on_both_sides)
@@ -113,12 +113,12 @@ END_TEST
 	!defined(AW__ASAN) && !defined(AW__TSAN)
 
 /* Fills every callee-saved register with rubbish and goes back. */
-static void
+static struct aw__context *
 clobber_all(void *arg)
 {
 	struct coroutine *c = arg;
 
-	for (;;) {
+	while (c->back) {
 		__asm__ volatile(
 			"xor %%ebx, %%ebx\n\txor %%r12, %%r12\n\t"
 			"xor %%r13, %%r13\n\txor %%r14, %%r14\n\t"
@@ -126,6 +126,7 @@ clobber_all(void *arg)
 			::: "rbx", "r12", "r13", "r14", "r15", "cc");
 		coroutine_yield(c);
 	}
+	return NULL;
 }
 
 /* Sets the six to known values, switches, and stores what came back. */
@@ -184,7 +185,7 @@ rounding_now(void)
 	return upward == (mode == FE_UPWARD) ? mode : -1;
 }
 
-static void
+static struct aw__context *
 round_upward(void *arg)
 {
 	struct coroutine *c = arg;
@@ -194,7 +195,7 @@ round_upward(void *arg)
 	coroutine_yield(c);
 	c->n += rounding_now() == FE_UPWARD;
 	fesetround(FE_DOWNWARD);
-	aw__context_last_switch(&c->context, c->back);
+	return c->back;
 }
 
 START_TEST(rounding_mode_belongs_to_the_context)

@@ -3,7 +3,7 @@
  * Counters for those who ask. What costs nothing is counted as it happens
  * (struct aw__counts); what would cost something is counted here.
  */
-#include "runtime.h"
+#include "file_private.h"
 
 static uint64_t
 count_ready(const struct aw_loop *l)
@@ -75,6 +75,7 @@ aw_metrics(struct aw_metrics *ret)
 	m.jobs = aw__jobs_count();
 	add_counts(l, &m);
 	add_stacks(l, &m);
+	aw__ring_count(&m.ring_done, &m.ring_refused);
 	*ret = m;
 	return 0;
 }

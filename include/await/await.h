@@ -9,6 +9,7 @@
 #include <await/base.h>
 #include <await/debug.h>
 #include <await/err.h>
+#include <await/file.h>
 #include <await/group.h>
 #include <await/io.h>
 #include <await/limiter.h>

@@ -56,7 +56,9 @@ struct aw_metrics {
 	uint64_t guards_light;		/* stacks by what lies below them */
 	uint64_t guards_mprotect;
 	uint64_t guards_gap;
-	uint64_t spare[8];
+	uint64_t ring_done;		/* reads, writes, syncs by io_uring */
+	uint64_t ring_refused;		/* errno: why threads do them all; 0 */
+	uint64_t spare[6];
 };
 
 /* What a loop tells.  Each may be NULL; none may wait or keep its pointers.

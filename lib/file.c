@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a file: opened by a call in a helper thread, ended by another,
+ * or forgotten. doc/internals/file.md draws who owns what.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file_private.h"
+
+#define BUFFER_MIN 512
+#define BUFFER_MAX (64 << 20)
+
+/* What opening is told, and what it found; the memory of a job. */
+struct opening {
+	struct aw__call call;
+	struct aw__handle *handle;	/* ours until it was taken */
+	int flags;
+	mode_t mode;
+	int from;			/* descriptor to duplicate, or -1 */
+	bool atomic;
+	bool nameless;			/* temporary: a file in the folder */
+	char *temp;			/* temporary: its name; ours */
+	int64_t pos;
+};
+
+/* --- In the thread ----------------------------------------------------- */
+
+/* What can be waited for keeps O_NONBLOCK, or it would hold a thread; a
+ * duplicate shares the flag with others and is left as it is. */
+static int
+look_at(struct opening *o)
+{
+	int fd = o->handle->fd, flags;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode) && !(o->flags & (O_DIRECTORY | O_PATH)))
+		return -EISDIR;
+	o->handle->stream = !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) &&
+			    !S_ISBLK(st.st_mode) && lseek(fd, 0, SEEK_CUR) < 0;
+	flags = fcntl(fd, F_GETFL);
+	if (o->from < 0 && !o->handle->stream && flags >= 0)
+		aw_ignore(fcntl(fd, F_SETFL, flags & ~O_NONBLOCK));
+	if (flags >= 0 && (flags & O_APPEND)) {
+		o->flags |= O_APPEND;
+		o->pos = st.st_size;
+	} else if (o->from >= 0 && !o->handle->stream) {
+		o->pos = lseek(fd, 0, SEEK_CUR);
+	}
+	return 0;
+}
+
+static int
+open_draft(struct opening *o)
+{
+	struct aw__draft draft;
+	int r = aw__draft_open(&draft, o->handle->path, (int)o->mode);
+
+	if (r < 0)
+		return r;
+	o->handle->fd = draft.fd;
+	o->handle->temp = draft.temp;
+	return 0;
+}
+
+/* A named one is removed with the descriptor. */
+static int
+open_temp(struct opening *o)
+{
+	int flags = O_RDWR | O_CLOEXEC, fd = -1;
+
+	if (o->nameless)
+		fd = open(o->handle->path, flags | O_TMPFILE | O_EXCL, 0600);
+	if (fd < 0)
+		fd = open(o->temp, flags | O_CREAT | O_EXCL, 0600);
+	else
+		o->temp[0] = '\0';
+	if (fd < 0)
+		return -errno;
+	o->handle->fd = fd;
+	if (o->nameless && o->temp[0])
+		unlink(o->temp);
+	if (!o->nameless) {
+		o->handle->temp = o->temp;
+		o->temp = NULL;
+	}
+	return 0;
+}
+
+static int
+run_open(struct aw__call *call)
+{
+	struct opening *o = (struct opening *)(void *)call;
+	int fd;
+
+	if (o->atomic)
+		return open_draft(o);
+	if (o->temp)
+		return open_temp(o);
+	if (o->from >= 0)
+		fd = fcntl(o->from, F_DUPFD_CLOEXEC, 3);
+	else
+		fd = open(o->handle->path, o->flags | O_CLOEXEC | O_NONBLOCK |
+			  O_NOCTTY, o->mode);
+	if (fd < 0)
+		return -errno;
+	o->handle->fd = fd;
+	return look_at(o);
+}
+
+static void
+discard_open(struct aw__call *call)
+{
+	struct opening *o = (struct opening *)(void *)call;
+
+	if (o->handle)
+		aw__handle_unref(o->handle);
+	aw__free(o->temp);
+}
+
+/* --- Opening ----------------------------------------------------------- */
+
+static int
+no_memory(void)
+{
+	return aw_fail(-ENOMEM, "no memory for a file");
+}
+
+static void
+loop_ends(void *arg)
+{
+	struct aw_file *file = arg;
+
+	aw__file_drop(file);
+}
+
+/* The file that an opening has made. */
+static int
+file_new(struct aw_file **ret, struct opening *o)
+{
+	struct aw_file *file = aw__calloc(1, sizeof *file);
+	int r;
+
+	if (!file)
+		return no_memory();
+	file->closer.fn = loop_ends;
+	file->closer.arg = file;
+	r = aw_closer_add(&file->closer);
+	if (r < 0) {
+		aw__free(file);
+		return r;
+	}
+	file->handle = o->handle;
+	o->handle = NULL;
+	file->pos = o->pos;
+	file->append = (o->flags & O_APPEND) != 0;
+	file->atomic = o->atomic;
+	file->nameless = o->nameless;
+	file->line_max = AW__FILE_LINE;
+	file->buffer = AW__FILE_OUT;
+	*ret = file;
+	return 0;
+}
+
+static int
+open_file(struct aw_file **ret, const struct opening *init, const char *path)
+{
+	bool changes = init->atomic || init->temp ||
+		       (init->flags & (O_CREAT | O_TRUNC));
+	struct aw_task *self;
+	struct opening *o;
+	struct aw_job *job;
+	int r;
+
+	r = aw__enter(&self);
+	if (r < 0)
+		return r;
+	if (!path)
+		return aw_fail(-EINVAL, "a file needs a path");
+	r = aw__call_new(&job, sizeof *o, run_open, discard_open);
+	if (r < 0)
+		return r;
+	o = aw_job_memory(job);
+	o->flags = init->flags;
+	o->mode = init->mode;
+	o->from = init->from;
+	o->atomic = init->atomic;
+	o->nameless = init->nameless;
+	o->temp = init->temp ? aw__strdup(init->temp) : NULL;
+	o->handle = aw__handle_new(path);
+	r = o->handle && (o->temp || !init->temp) ? 0 : no_memory();
+	if (r == 0)
+		r = aw__call_wait(job, self,
+				  changes ? AW__CALL_FIRM : AW__CALL_LEAVE,
+				  "opening", path);
+	if (r == 0)
+		r = file_new(ret, o);
+	aw_job_free(job);
+	return r;
+}
+
+int
+aw_file_open(struct aw_file **ret, const char *path, int flags, unsigned mode)
+{
+	struct opening init = { .flags = flags, .mode = mode, .from = -1 };
+
+	return open_file(ret, &init, path);
+}
+
+int
+aw_file_dup(struct aw_file **ret, int fd)
+{
+	struct opening init = { .from = fd };
+	char path[32];
+
+	if (fd < 0)
+		return aw_fail(-EBADF, "%d is no descriptor", fd);
+	snprintf(path, sizeof path, "descriptor %d", fd);
+	return open_file(ret, &init, path);
+}
+
+int
+aw_file_create_with(struct aw_file **ret, const char *path,
+		    const struct aw_file_options *options)
+{
+	static const struct aw_file_options none;
+	const struct aw_file_options *o = options ? options : &none;
+	struct opening init = {
+		.flags = O_WRONLY | O_CREAT | (o->exclusive ? O_EXCL : O_TRUNC),
+		.mode = (mode_t)o->mode, .from = -1, .atomic = o->atomic };
+	int r;
+
+	if (o->buffer != 0 &&
+	    (o->buffer < BUFFER_MIN || o->buffer > BUFFER_MAX))
+		return aw_fail(-EINVAL, "a buffer of %lld bytes: %d to %d are "
+			       "possible", (long long)o->buffer, BUFFER_MIN,
+			       BUFFER_MAX);
+	if (!o->atomic && !o->mode)
+		init.mode = 0666;
+	r = open_file(ret, &init, path);
+	if (r < 0)
+		return r;
+	(*ret)->exclusive = o->exclusive;
+	if (o->buffer)
+		(*ret)->buffer = (size_t)o->buffer;
+	return 0;
+}
+
+/* A name is random enough that one which is there is no accident: it is not
+ * tried again. */
+int
+aw_file_temp_with(struct aw_file **ret, const char *folder,
+		  const struct aw_temp_options *options)
+{
+	const char *suffix = options ? options->suffix : NULL;
+	const char *prefix = options ? options->prefix : NULL;
+	struct opening init = { .from = -1 };
+	int r;
+
+	folder = folder ? folder : aw__temp_folder();
+	prefix = prefix ? prefix : "tmp";
+	init.nameless = !options || !options->named_file;
+	init.temp = aw__temp_name(folder, strlen(folder), "/", prefix,
+				  suffix ? suffix : "");
+	if (!init.temp)
+		return aw_fail(-ENOMEM, "no memory for a name");
+	r = open_file(ret, &init, init.nameless ? folder : init.temp);
+	aw__free(init.temp);
+	return r;
+}
+
+/* --- Ending ------------------------------------------------------------ */
+
+void
+aw__file_drop(struct aw_file *file)
+{
+	if (!file->handle)
+		return;
+	aw__io_drop(file->now);
+	aw__io_drop(file->ahead);
+	aw__io_drop(file->out);
+	aw__io_drop(file->behind);
+	file->now = file->ahead = file->out = file->behind = NULL;
+	aw_fd_free(file->ready);
+	file->ready = NULL;
+	aw__handle_unref(file->handle);
+	file->handle = NULL;
+}
+
+/* In a child of fork() only the descriptor is ours. */
+static void
+forget_parent(struct aw_file *file)
+{
+	if (!file->handle)
+		return;
+	aw__handle_close(file->handle);
+	file->handle = NULL;
+}
+
+void
+aw_file_freep(struct aw_file **file)
+{
+	struct aw_file *f = *file;
+
+	*file = NULL;
+	if (!f)
+		return;
+	if (f->handle && f->handle->mark != aw_fork_mark()) {
+		forget_parent(f);
+		return;
+	}
+	aw_closer_remove(&f->closer);
+	aw__file_drop(f);
+	aw__free(f);
+}
+
+struct ending {
+	struct aw__call call;
+	struct aw__handle *handle;	/* a share of ours */
+	bool commit;
+	bool atomic, exclusive;
+};
+
+static int
+run_end(struct aw__call *call)
+{
+	struct ending *e = (struct ending *)(void *)call;
+	struct aw__draft draft = { e->handle->fd, e->handle->temp };
+	int r = 0, closed;
+
+	if (e->commit && e->atomic) {
+		r = aw__draft_commit(&draft, e->handle->path, true,
+				     e->exclusive);
+		e->handle->temp = draft.temp;
+	} else if (e->commit && !e->handle->stream && fsync(draft.fd) < 0) {
+		r = -errno;
+	}
+	/* Something else may still be at work: then the last one closes. */
+	if (atomic_load(&e->handle->refs) > 1)
+		return r;
+	closed = aw__handle_close(e->handle);
+	return r < 0 ? r : closed;
+}
+
+static void
+discard_end(struct aw__call *call)
+{
+	struct ending *e = (struct ending *)(void *)call;
+
+	if (e->handle)
+		aw__handle_unref(e->handle);
+}
+
+/* Everything is written: commit and close. The share of the file goes over to
+ * the call. */
+static int
+end_call(struct aw_file *file, struct aw_task *self, bool commit)
+{
+	const char *what = commit ? "committing" : "closing";
+	struct aw__handle *handle = file->handle;
+	struct ending *e;
+	struct aw_job *job;
+	int r;
+
+	r = aw__call_new(&job, sizeof *e, run_end, discard_end);
+	if (r < 0)
+		return r;
+	e = aw_job_memory(job);
+	e->commit = commit;
+	e->atomic = file->atomic;
+	e->exclusive = file->exclusive;
+	e->handle = aw__handle_ref(handle);
+	aw__file_drop(file);
+	r = aw__call_wait(job, self, AW__CALL_FIRM, what, handle->path);
+	aw_job_free(job);
+	return r;
+}
+
+static int
+end_file(struct aw_file **file, bool commit)
+{
+	struct aw_file *f = *file;
+	struct aw_task *self;
+	int r;
+
+	r = aw__file_enter(f, &self);
+	if (r == -EBUSY)
+		return r;
+	if (r == 0) {
+		if (commit || !f->atomic)
+			r = aw__file_flush(f, self);
+		if (r == 0 && f->handle)
+			r = end_call(f, self, commit);
+		f->busy = false;
+	}
+	aw_file_freep(file);
+	return r;
+}
+
+int
+aw_file_commit(struct aw_file **file)
+{
+	return end_file(file, true);
+}
+
+int
+aw_file_close(struct aw_file **file)
+{
+	return end_file(file, false);
+}
+
+/* --- Around each call -------------------------------------------------- */
+
+int
+aw__file_enter(struct aw_file *file, struct aw_task **ret)
+{
+	int r = aw__enter(ret);
+
+	if (r < 0)
+		return r;
+	if (!file->handle)
+		return aw_fail(AW_ECLOSED, "the file's loop has ended");
+	if (file->busy)
+		return aw_fail(-EBUSY, "another task is in a call on %s",
+			       file->handle->path);
+	file->busy = true;
+	return 0;
+}
+
+int
+aw__file_fail(const struct aw_file *file, int r, const char *what)
+{
+	return aw__call_fail(r, what, file->handle->path);
+}
+
+int
+aw__file_ready(struct aw_file *file, int events)
+{
+	int r;
+
+	if (!file->ready) {
+		r = aw_fd_new(&file->ready, file->handle->fd);
+		if (r < 0)
+			return r;
+	}
+	r = aw_fd_wait(file->ready, events, "a stream", file);
+	return r < 0 ? r : 0;
+}
+
+int64_t
+aw_file_tell(const struct aw_file *file)
+{
+	return file->pos;
+}
+
+const char *
+aw_file_path(const struct aw_file *file)
+{
+	return file->handle && !file->nameless ? file->handle->path : "";
+}
+
+int
+aw_file_fd(const struct aw_file *file)
+{
+	return file->handle ? file->handle->fd : -1;
+}

@@ -67,6 +67,7 @@ classes_init(void)
 	class_init(&classes[AW_JOBS_CONNECT], 4);
 	class_init(&classes[AW_JOBS_NAMES], 2);
 	class_init(&classes[AW_JOBS_FILES], 4);
+	class_init(&classes[AW_JOBS_PROCESSES], 2);
 }
 
 /* In the child of a fork: the threads are not here, and what they held

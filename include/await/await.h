@@ -18,6 +18,7 @@
 #include <await/loop.h>
 #include <await/offload.h>
 #include <await/pool.h>
+#include <await/process.h>
 #include <await/queue.h>
 #include <await/retry.h>
 #include <await/scope.h>

@@ -19,6 +19,7 @@ enum aw_job_class {
 	AW_JOBS_CONNECT,	/* connecting to databases, blocking cancels */
 	AW_JOBS_NAMES,		/* getaddrinfo() */
 	AW_JOBS_FILES,		/* file I/O */
+	AW_JOBS_PROCESSES,	/* starting programs */
 	AW_JOBS_CLASSES
 };
 

@@ -110,47 +110,42 @@ run_make(struct aw__call *call)
 	return mkdir(p->path, 0700) < 0 ? -errno : 0;
 }
 
-static void
-removed(void *job)
+/* The task of a library, which a loop that ends waits for. */
+static int
+remover(void *arg)
 {
-	aw_job_free(job);
+	char *path = arg;
+	int r = aw_path_remove(path);
+
+	aw__free(path);
+	return r;
 }
 
-/* By a helper that nobody waits for; without one, in place, as the close of a
+/* Nobody waits for it; where no task can be had, in place, as the close of a
  * descriptor. */
 static void
 remove_later(const char *path)
 {
 	struct aw__failure *failure = aw__failure_here(), before = { 0 };
+	char *copy = aw__strdup(path);
 	atomic_bool stop = false;
-	struct aw_job *job = NULL;
-	int r = -EAGAIN;
 
 	aw__failure_move(failure, &before);
-	if (aw__loop && !aw__loop->post_closed)
-		r = aw__path_new(&job, sizeof(struct aw__path), run_remove,
-				 path, NULL);
-	if (r == 0) {
-		job->fn = removed;
-		job->arg = job;
-		r = aw__job_submit(job);
-		if (r < 0)
-			aw_job_free(job);
-	}
-	if (r < 0)
+	if (!copy || !aw__loop || aw__loop->post_closed ||
+	    aw_service_start("removes a temporary folder", remover, copy) < 0) {
 		remove_all(AT_FDCWD, path, &stop, 0);
-	aw__failure_fini(failure);
+		aw__free(copy);
+		aw__failure_fini(failure);
+	}
 	aw__failure_move(&before, failure);
 }
 
-/* The loop ends: a helper would be cut off. */
 static void
 loop_ends(void *arg)
 {
 	struct aw_temp_folder *folder = arg;
-	atomic_bool stop = false;
 
-	remove_all(AT_FDCWD, folder->path, &stop, 0);
+	remove_later(folder->path);
 	folder->path[0] = '\0';
 }
 

@@ -28,6 +28,7 @@ in_child(void)
 	mark++;
 	aw__jobs_forked();
 	aw__scope_forked();
+	aw__signals_forked();
 }
 
 /* Before main(), so that no fork() can come first. */

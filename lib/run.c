@@ -119,6 +119,12 @@ on_signal(EV_P_ ev_signal *w, int revents)
 		aw__stop_begin(l, w->signum == SIGINT ? "SIGINT" : "SIGTERM");
 }
 
+bool
+aw__run_has_signals(void)
+{
+	return atomic_load(&signals_taken);
+}
+
 static void
 install_signals(struct aw_loop *l, struct signals *s)
 {

@@ -391,6 +391,12 @@ void aw__copy_text(char *to, size_t size, const char *from);
 int aw__no_loop(const char *call);
 int aw__no_task(const char *call);
 
+/* run.c: does an aw_run() of the process handle SIGINT and SIGTERM? */
+bool aw__run_has_signals(void);
+
+/* signal.c, in a child of fork(). */
+void aw__signals_forked(void);
+
 /* sync.c: fail without text; what is what it would have waited for. */
 int aw__fail_briefly(int code, const char *what);
 

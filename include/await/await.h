@@ -23,6 +23,7 @@
 #include <await/retry.h>
 #include <await/scope.h>
 #include <await/select.h>
+#include <await/signal.h>
 #include <await/stream.h>
 #include <await/sync.h>
 #include <await/task.h>

@@ -45,14 +45,14 @@ struct aw_stream {
 	int number;			/* -1: closed */
 	enum aw__stream_kind kind;
 	unsigned mark;			/* of the process */
-	unsigned n_inside;		/* calls under way: they hold it */
+	unsigned n_inside;		/* calls under way hold it */
 	bool reading, writing;		/* one call each */
-	bool closing;			/* only the flush of the close is left */
-	bool freed;			/* the last call that leaves frees it */
+	bool closing;			/* the flush of the close is left */
+	bool freed;			/* the last that leaves frees it */
 	bool quiet;			/* the last read emptied the socket */
 	bool eof;
 	bool shut;			/* our direction has ended */
-	bool full;			/* pump() is called when there is room */
+	bool full;			/* pump() comes when there is room */
 	bool filled;			/* the last read filled the buffer */
 	int in_error, out_error;	/* -errno, kept; 0 = none */
 	struct aw__buffer in, out;

@@ -411,7 +411,7 @@ accepts_without_memory(void *arg)
 	return 0;
 }
 
-START_TEST(without_memory_a_connection_is_dropped_and_not_the_listener)
+START_TEST(without_memory_a_connection_is_dropped_no_more)
 {
 	ck_assert_int_eq(run_listener(accepts_without_memory), 0);
 	ck_assert_str_eq(noted, "ok; ");
@@ -456,7 +456,7 @@ main(void)
 	tcase_add_test(waiting, without_descriptors_nothing_is_opened);
 	tcase_add_test(waiting, without_memory_nothing_is_left);
 	tcase_add_test(waiting,
-		       without_memory_a_connection_is_dropped_and_not_the_listener);
+		       without_memory_a_connection_is_dropped_no_more);
 	suite_add_tcase(suite, waiting);
 
 	return suite_run(suite);

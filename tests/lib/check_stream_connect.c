@@ -298,7 +298,7 @@ lacks_the_second(void *arg)
 	return 0;
 }
 
-START_TEST(want_of_a_second_descriptor_does_not_end_the_first_attempt)
+START_TEST(want_of_a_second_descriptor_does_not_end_the_first)
 {
 	name_is(DEAD, ALIVE);
 	ck_assert_int_eq(plain_run(lacks_the_second, NULL), 0);
@@ -376,7 +376,7 @@ main(void)
 	tcase_add_checked_fixture(want, setup, teardown);
 	tcase_add_test(want, without_a_descriptor_it_fails_and_works_later);
 	tcase_add_test(want,
-		       want_of_a_second_descriptor_does_not_end_the_first_attempt);
+		       want_of_a_second_descriptor_does_not_end_the_first);
 	tcase_add_test(want, without_memory_it_fails_and_leaves_nothing);
 	tcase_add_test(want, outside_a_task_it_is_refused);
 	suite_add_tcase(suite, want);

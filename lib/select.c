@@ -26,6 +26,7 @@
 #include <await/sync.h>
 #include <await/time.h>
 
+#include "broadcast_private.h"
 #include "runtime.h"
 
 /* In the room of a case. */
@@ -57,6 +58,8 @@ is_complete(const struct aw_case *c)
 		return c->queue && c->get;
 	case AW_CASE_PUT_:
 		return c->queue && c->put;
+	case AW_CASE_NEXT_:
+		return c->subscriber && c->get;
 	case AW_CASE_FD_:
 		return c->fd >= 0 && (c->events & (AW_FD_READ | AW_FD_WRITE));
 	default:
@@ -90,16 +93,32 @@ check_tasks(struct aw_task *self, const struct aw_case *cases, size_t n)
 	return r;
 }
 
-/* Queues may be released while the task waits, or yields before it. */
+/* Queues and subscribers may be released while the task waits, or yields
+ * before it. */
 static void
-hold(struct aw_case *cases, size_t n, void (*fn)(struct aw_queue *queue))
+hold(struct aw_case *cases, size_t n)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++)
 		if (cases[i].kind == AW_CASE_GET_ ||
 		    cases[i].kind == AW_CASE_PUT_)
-			fn(cases[i].queue);
+			aw__queue_hold(cases[i].queue);
+		else if (cases[i].kind == AW_CASE_NEXT_)
+			aw__subscriber_hold(cases[i].subscriber);
+}
+
+static void
+let_go(struct aw_case *cases, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (cases[i].kind == AW_CASE_GET_ ||
+		    cases[i].kind == AW_CASE_PUT_)
+			aw__queue_let_go(cases[i].queue);
+		else if (cases[i].kind == AW_CASE_NEXT_)
+			aw__subscriber_let_go(cases[i].subscriber);
 }
 
 /* --- What is ready ----------------------------------------------------- */
@@ -144,6 +163,10 @@ try_case(struct aw_case *c)
 		break;
 	case AW_CASE_PUT_:
 		r = aw__queue_try_put(c->queue, c->put);
+		break;
+	case AW_CASE_NEXT_:
+		r = aw__subscriber_try(c->subscriber, c->get);
+		r = r == -EBUSY ? -EAGAIN : r;	/* attach() refuses it */
 		break;
 	case AW_CASE_FD_:
 		r = look_at_fd(c->fd, c->events);
@@ -213,6 +236,11 @@ attach(struct aw_case *c, struct aw__wait *trunk, int place)
 		node->data = (void *)(uintptr_t)c->put;
 		aw__queue_line_up(c->queue, true, node);
 		break;
+	case AW_CASE_NEXT_:
+		if (aw__subscriber_line_up(c->subscriber, c->get, node) < 0)
+			return aw_fail(-EBUSY, "aw_select: another task waits "
+				       "for the next item of a subscriber");
+		break;
 	case AW_CASE_FD_:
 		trunk->flags |= AW__WAIT_OUTSIDE;
 		return aw__fd_branch(trunk->task->loop, c->fd, c->events,
@@ -238,6 +266,9 @@ detach(struct aw_case *c)
 	case AW_CASE_PUT_:
 		aw__queue_step_out(c->queue, c->kind == AW_CASE_PUT_,
 				   &room->node);
+		break;
+	case AW_CASE_NEXT_:
+		aw__subscriber_step_out(c->subscriber, &room->node);
 		break;
 	case AW_CASE_FD_:
 		aw__fd_unbranch(room->fd, &room->node.wait);
@@ -297,7 +328,7 @@ aw_select(struct aw_case *cases, size_t n)
 	r = check_cases(cases, n);
 	if (r < 0)
 		return r;
-	hold(cases, n, aw__queue_hold);
+	hold(cases, n);
 	r = aw__enter(&self);
 	if (r == 0)
 		r = check_tasks(self, cases, n);
@@ -306,6 +337,6 @@ aw_select(struct aw_case *cases, size_t n)
 		if (r == -EAGAIN)
 			r = wait_for_one(self, cases, n);
 	}
-	hold(cases, n, aw__queue_let_go);
+	let_go(cases, n);
 	return r;
 }

@@ -7,6 +7,7 @@
 #define AWAIT_AWAIT_H
 
 #include <await/base.h>
+#include <await/broadcast.h>
 #include <await/debug.h>
 #include <await/err.h>
 #include <await/file.h>

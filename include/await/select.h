@@ -22,6 +22,7 @@ AW_BEGIN_DECLS
 
 struct aw_event;
 struct aw_queue;
+struct aw_subscriber;
 struct aw_task;
 
 /* One thing to wait for, made by a macro below.  It can be used again. */
@@ -30,11 +31,13 @@ struct aw_case {
 	int events;		/* of fd */
 	int status;		/* set in the case that is chosen: 0; fd: the
 				 * ready events or -EBADF; queues: AW_ECLOSED
-				 * (for a get: and empty) */
+				 * (for a get: and empty); a subscriber:
+				 * AW_ECLOSED (all was read, or released) */
 	int fd;
 	struct aw_task *task;
 	struct aw_event *event;
 	struct aw_queue *queue;
+	struct aw_subscriber *subscriber;
 	void *get;		/* room for an item */
 	const void *put;	/* an item */
 	double until;
@@ -48,6 +51,7 @@ struct aw_case {
 #define AW_CASE_PUT_ 4
 #define AW_CASE_FD_ 5
 #define AW_CASE_UNTIL_ 6
+#define AW_CASE_NEXT_ 7
 
 #ifndef __cplusplus
 
@@ -64,6 +68,11 @@ struct aw_case {
 #define AW_CASE_GET(queue_, ret_) \
 	((struct aw_case){ .kind = AW_CASE_GET_, .queue = (queue_), \
 			   .get = (ret_) })
+/* The next item of a broadcast was taken; what the subscriber missed is told
+ * by its next call. */
+#define AW_CASE_NEXT(subscriber_, ret_) \
+	((struct aw_case){ .kind = AW_CASE_NEXT_, \
+			   .subscriber = (subscriber_), .get = (ret_) })
 /* The item was put into the queue. */
 #define AW_CASE_PUT(queue_, item_) \
 	((struct aw_case){ .kind = AW_CASE_PUT_, .queue = (queue_), \
@@ -90,7 +99,7 @@ struct aw_case {
  *
  * Return: the index of the chosen case (>= 0); -ECANCELED; -ETIME;
  * -ETIMEDOUT (a budget); -EINVAL (no case, a bad case, a task joined or
- * released already); -EBUSY (another task waits for the task or descriptor);
+ * released already); -EBUSY (another task waits for the task, subscriber or descriptor);
  * -EBADF; -EDEADLK (the task itself; AW_NO_AWAIT); AW_EUSAGE; -ENOMEM.  No
  * case was chosen then.
  * Lifetime: @cases and what they name must stay until it returns.

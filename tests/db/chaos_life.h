@@ -27,7 +27,7 @@ frozen_query(struct aw_db *db)
 	chaos_set(&net, .client = { .freeze = true },
 		  .server = { .freeze = true });
 	{
-		AW_TIMEOUT(0.1);
+		AW_TIMEOUT(0.3);
 
 		r = ask(db, 2);
 	}

@@ -208,7 +208,7 @@ lost_session(struct aw_db *db)
 
 	WANT_OK(aw_db_acquire(db, &conn));
 	{
-		AW_TIMEOUT(0.03);
+		AW_TIMEOUT(0.3);
 
 		r = aw_db_exec(conn, NULL, slow);
 	}
@@ -242,7 +242,7 @@ lost_commit(struct aw_db *db)
 	/* A commit waits for a global read lock. */
 	WANT_OK(aw_db_exec(blocker, NULL, "FLUSH TABLES WITH READ LOCK"));
 	{
-		AW_TIMEOUT(0.05);
+		AW_TIMEOUT(0.3);
 
 		r = aw_tx_commit(tx);
 	}

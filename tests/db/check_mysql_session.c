@@ -85,7 +85,7 @@ busy(struct aw_db *db)
 
 	WANT_OK(aw_db_acquire(db, &conn));
 	WANT_OK(aw_go(&g, sleeper, conn));
-	WANT_OK(aw_sleep(0.02));
+	WANT_OK(aw_yield());		/* it has asked, and waits */
 	WANT_CODE(aw_db_exec(conn, NULL, "SELECT 1"), AW_EBUSY);
 	WANT(strstr(aw_error()->message, "SLEEP"));
 	WANT_OK(aw_group_wait(&g));
@@ -336,7 +336,7 @@ killed_query(struct aw_db *db)
 	snprintf(sql, sizeof(sql), "KILL QUERY %d", id);
 	WANT_OK(aw_mysql_open(&other, my_dsn(0), .max = 1));
 	WANT_OK(aw_go(&g, endless, conn));
-	WANT_OK(aw_sleep(0.05));
+	WANT_OK(my_runs(other, id));
 	WANT_OK(aw_db_exec(other, NULL, sql));
 	r = aw_group_wait(&g);
 	WANT_CODE(r, AW_ESQL);

@@ -36,7 +36,7 @@ kill_query(struct aw_db *db)
 	id = id_of(conn);
 	task = aw_spawn("sleeper", sleeper, conn);
 	WANT(task);
-	WANT_OK(aw_sleep(0.05));
+	WANT_OK(my_runs(db, id));
 	snprintf(sql, sizeof(sql), "KILL QUERY %d", id);
 	WANT_OK(aw_db_exec(db, NULL, sql));
 	WANT_OK(aw_join(task, &status));
@@ -99,7 +99,7 @@ as_user(struct aw_db **ret, const char *port)
 
 	snprintf(dsn, sizeof(dsn),
 		 "mysql://state_user:first@127.0.0.1:%s/await", port);
-	return aw_mysql_open(ret, dsn, .max = 4, .acquire = 0.5);
+	return aw_mysql_open(ret, dsn, .max = 4);
 }
 
 static int

@@ -23,7 +23,7 @@ commit_cut_off(struct aw_db *db)
 	WANT_OK(aw_tx_begin(conn, &tx));
 	WANT_OK(add(conn, 1));
 	{
-		AW_TIMEOUT(0.05);
+		AW_TIMEOUT(0.3);
 
 		r = aw_tx_commit(tx);
 	}
@@ -90,7 +90,7 @@ interrupted(struct aw_db *db)
 	WANT_OK(aw_tx_begin(conn, &tx));
 	WANT_OK(add(conn, 1));
 	{
-		AW_TIMEOUT(0.03);
+		AW_TIMEOUT(0.3);
 
 		r = aw_db_exec(conn, NULL, "SELECT pg_sleep(10)");
 	}

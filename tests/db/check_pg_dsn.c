@@ -133,7 +133,7 @@ wrong_port(void *arg)
 	(void)arg;
 	compose(dsn, sizeof(dsn), "port", "1");
 	WANT_OK(aw_pg_open(&db, dsn, .acquire = 0.3));
-	return refusal(db, AW_EPOOL, "check host and port");
+	return fails_saying(db, AW_EPOOL, "check host and port");
 }
 
 START_TEST(a_port_that_refuses_is_told_by_the_waiting_acquire)
@@ -153,7 +153,7 @@ wrong_host(void *arg)
 	(void)arg;
 	compose(dsn, sizeof(dsn), "host", "no-such-host.invalid");
 	WANT_OK(aw_pg_open(&db, dsn, .acquire = 2));
-	return refusal(db, AW_EPOOL, "no-such-host.invalid");
+	return fails_saying(db, AW_EPOOL, "no-such-host.invalid");
 }
 
 START_TEST(a_host_that_does_not_resolve_is_named)

@@ -45,4 +45,22 @@ my_settled(struct aw_db *db)
 	return aw_fail(AW_ETIMEDOUT, "the pool does not settle");
 }
 
+/* Until the session @id executes a statement, so that there is one to kill. */
+static inline int
+my_runs(struct aw_db *other, int id)
+{
+	int n = 0;
+
+	for (int i = 0; i < 4000 && n == 0; i++) {
+		WANT_OK(aw_sleep(0.005));
+		WANT_OK(aw_db_one(other, AW_INTO(&n), "SELECT COUNT(*) FROM "
+				  "information_schema.processlist WHERE id = ? "
+				  "AND command IN ('Query', 'Execute') AND "
+				  "state IN ('User sleep', 'Sending data')",
+				  id));
+	}
+	WANT_INT(n, 1);
+	return 0;
+}
+
 #endif

@@ -132,6 +132,21 @@ wait_settled(struct aw_db *db)
 	return aw_fail(AW_ETIMEDOUT, "the pool does not settle");
 }
 
+/* A pool whose acquire limit is short says so and names the last failure to
+ * connect. Which of its attempts are over by then is the machine's affair:
+ * ask again until one is. */
+static inline int
+fails_saying(struct aw_db *db, int code, const char *says)
+{
+	for (int i = 0; i < 60; i++) {
+		WANT_CODE(aw_db_ping(db), code);
+		WANT_INT(aw_error()->sent, AW_NOT_SENT);
+		if (strstr(aw_error_text(), says))
+			return 0;
+	}
+	return unwanted(__LINE__, "it does not say %s", says);
+}
+
 #define check_with_pool(fn_, way_, ...) \
 	check_session((struct session){ (fn_), (way_), \
 					{ .named = NULL, __VA_ARGS__ } })

@@ -13,7 +13,8 @@
     /type                   a content type that is no UTF-8
     /links?URL&URL          a page with these links
     /toolong                a page with a link of 3000 bytes
-    everything else         a file of the root, after .delay seconds
+    everything else         a file of the root, after .delay seconds; if
+                            .hold is a number, only so many before go_on()
 """
 import asyncio
 import collections
@@ -25,12 +26,14 @@ PAGE = "<!DOCTYPE html><title>{0}</title><p>{0}\n"
 
 
 class FakeSite:
-    def __init__(self, root=None, delay=0.0):
+    def __init__(self, root=None, delay=0.0, hold=None):
         self.root = root and Path(root)
         self.delay = delay
+        self.hold = hold        # so many files, all others after go_on()
         self.asked = collections.Counter()
         self.tasks = set()
         self.loop = asyncio.new_event_loop()
+        self.held = asyncio.Event()
         ready = threading.Event()
         self.thread = threading.Thread(target=self.run, args=(ready,))
         self.thread.start()
@@ -53,6 +56,9 @@ class FakeSite:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
         self.loop.close()
+
+    def go_on(self):
+        self.loop.call_soon_threadsafe(self.held.set)
 
     def __enter__(self):
         return self
@@ -84,6 +90,10 @@ class FakeSite:
         if special:
             return await special(writer, words[1:], target)
         await asyncio.sleep(self.delay)
+        if self.hold is not None:
+            self.hold -= 1
+            if self.hold < 0:
+                await self.held.wait()
         return self.file(writer, target)
 
     def file(self, writer, target):

@@ -3,6 +3,7 @@
  * What libraries hang on a loop: work for the loop's stack (defer), what to
  * close at its end (closer), and one pointer each (slot).
  */
+#include "fork.h"
 #include "runtime.h"
 
 /* --- Deferred work ----------------------------------------------------- */
@@ -93,6 +94,12 @@ aw__closers_run(struct aw_loop *loop)
 static pthread_mutex_t slot_lock = PTHREAD_MUTEX_INITIALIZER;
 static void (*slot_fini[AW__SLOTS])(void *value);
 static int n_slots;
+
+void
+aw__slots_forked(void)
+{
+	pthread_mutex_init(&slot_lock, NULL);
+}
 
 int
 aw_slot_new(void (*fini)(void *value))

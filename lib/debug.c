@@ -79,14 +79,15 @@ aw__debug_leaks(struct aw_loop *loop)
 
 /* --- Deadlocks --------------------------------------------------------- */
 
-/* A wait that something we cannot see may end. */
+/* A wait that something we cannot see may end; one of several threads may be
+ * stopped by any of the others. */
 static bool
 has_hope(const struct aw_loop *l)
 {
 	const struct aw_task *task;
 
-	if (l->shared || l->n_outside || l->n_watches || l->timers.n ||
-	    (l->stop_head && !l->options.no_signals))
+	if (l->shared || l->member || l->n_outside || l->n_watches ||
+	    l->timers.n || (l->stop_head && !l->options.no_signals))
 		return true;
 	for (task = l->all; task; task = task->next_all)
 		if (task->wait && (task->wait->flags &
@@ -166,7 +167,7 @@ aw__debug_deadlock(struct aw_loop *loop)
 /* --- The dump on a signal ---------------------------------------------- */
 
 /* libev can watch a signal in one loop only: that one tells the others. */
-static atomic_bool dump_taken;
+static _Atomic(struct aw__dump_signal *) dump_owner;
 
 static void
 dump_here(void *arg)
@@ -203,10 +204,12 @@ which_signal(const struct aw_loop *loop)
 void
 aw__dump_signal_start(struct aw_loop *loop, struct aw__dump_signal *dump)
 {
+	struct aw__dump_signal *nobody = NULL;
 	int number = which_signal(loop);
 
 	dump->installed = number > 0 && number < NSIG &&
-			  !atomic_exchange(&dump_taken, true);
+			  atomic_compare_exchange_strong(&dump_owner, &nobody,
+							 dump);
 	if (!dump->installed)
 		return;
 	sigaction(number, NULL, &dump->former);
@@ -222,7 +225,18 @@ aw__dump_signal_stop(struct aw_loop *loop, struct aw__dump_signal *dump)
 		return;
 	ev_signal_stop(loop->ev, &dump->watcher);
 	sigaction(dump->watcher.signum, &dump->former, NULL);
-	atomic_store(&dump_taken, false);
+	dump->installed = false;
+	atomic_store(&dump_owner, NULL);
+}
+
+void
+aw__dump_signal_forked(void)
+{
+	struct aw__dump_signal *dump = atomic_load(&dump_owner);
+
+	if (dump)
+		aw__dump_signal_stop(dump->loop, dump);
+	atomic_store(&dump_owner, NULL);
 }
 
 /* --- Begin and end ----------------------------------------------------- */

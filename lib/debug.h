@@ -73,6 +73,7 @@ void aw__registry_post(struct aw_loop *but, void (*fn)(void *arg));
 /* --- debug.c: AWAIT_DEBUG and the signal for a dump --------------------- */
 
 struct aw__dump_signal {
+	struct aw_loop *loop;
 	ev_signal watcher;
 	struct sigaction former;
 	bool installed;
@@ -80,6 +81,8 @@ struct aw__dump_signal {
 
 void aw__dump_signal_start(struct aw_loop *loop, struct aw__dump_signal *dump);
 void aw__dump_signal_stop(struct aw_loop *loop, struct aw__dump_signal *dump);
+/* In a child of fork(), whichever loop had it. */
+void aw__dump_signal_forked(void);
 
 /* --- debug.c: under AWAIT_DEBUG --------------------------------------- */
 

@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #include "debug_private.h"
+#include "fork.h"
 #include "runtime.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -59,6 +60,12 @@ aw_set_hooks(const struct aw_hooks *hooks)
 		return;
 	aw__loop->hooks = copy;
 	aw__hooks_update(aw__loop);
+}
+
+void
+aw__hooks_forked(void)
+{
+	pthread_mutex_init(&lock, NULL);
 }
 
 void

@@ -20,6 +20,8 @@
 
 #include <await/time.h>
 
+#include "crew.h"
+#include "fork.h"
 #include "runtime.h"
 
 #define MAX_GRACE 1e9			/* seconds; libev adds it to its time */
@@ -44,6 +46,8 @@ on_head(EV_P_ ev_timer *head, int revents)
 
 	(void)revents;
 	ev_ref(loop);			/* a fired timer is inactive */
+	if (l->forked)
+		return;
 	l->armed = AW__NEVER;
 	aw__timers_fire(l);
 }
@@ -78,6 +82,8 @@ on_prepare(EV_P_ ev_prepare *prepare, int revents)
 	bool busy;
 
 	(void)revents;
+	if (l->forked)
+		return;
 	l->counts.polls++;
 	if (l->touched)
 		aw__fds_check(l);
@@ -171,6 +177,7 @@ init_lists(struct aw_loop *l)
 {
 	l->defers_tail = &l->defers;
 	l->posts_tail = &l->posts;
+	l->remotes_tail = &l->remotes;
 	l->armed = AW__NEVER;
 	aw__scope_root(&l->root, "the loop");
 	aw__scope_root(&l->services, "the loop's services");
@@ -204,8 +211,17 @@ watch_overflow(struct aw_loop *l)
 /*
  * libev ends the process when it finds no descriptor for its eventfd, and
  * falls back to poll(2) without a word when it finds none for epoll: so they
- * are looked for before.
+ * are looked for before. One loop at a time, or several threads would find
+ * the same two.
  */
+static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
+
+void
+aw__loops_forked(void)
+{
+	pthread_mutex_init(&making, NULL);
+}
+
 static int
 check_descriptors(int n)
 {
@@ -219,16 +235,14 @@ check_descriptors(int n)
 	return r;
 }
 
-/* With ev NULL the libev loop is made too. */
-int
-aw__loop_new(struct aw_loop **ret, struct ev_loop *ev,
-	     const struct aw_run_options *options)
+/* A loop whose descriptors are open. */
+static int
+make(struct aw_loop **ret, struct ev_loop *ev,
+     const struct aw_run_options *options)
 {
 	struct aw_loop *l;
 	int r;
 
-	if (aw__loop)
-		return aw_fail(-EBUSY, "this thread has a loop already");
 	r = check_descriptors(ev ? 1 : 2);
 	if (r < 0)
 		return r;
@@ -236,6 +250,7 @@ aw__loop_new(struct aw_loop **ret, struct ev_loop *ev,
 	if (!l)
 		return aw_fail(-ENOMEM, "no memory for a loop");
 	copy_options(l, options);
+	l->mark = aw_fork_mark();
 	l->own = !ev;
 	l->ev = ev ? ev : ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
 	if (!l->ev) {
@@ -243,8 +258,27 @@ aw__loop_new(struct aw_loop **ret, struct ev_loop *ev,
 		return aw_fail(-EMFILE, "libev could not make a loop");
 	}
 	init_lists(l);
-	aw__stacks_init(&l->stacks);
 	start_watchers(l);
+	*ret = l;
+	return 0;
+}
+
+/* With ev NULL the libev loop is made too. */
+int
+aw__loop_new(struct aw_loop **ret, struct ev_loop *ev,
+	     const struct aw_run_options *options)
+{
+	struct aw_loop *l = NULL;
+	int r;
+
+	if (aw__loop)
+		return aw_fail(-EBUSY, "this thread has a loop already");
+	pthread_mutex_lock(&making);
+	r = make(&l, ev, options);
+	pthread_mutex_unlock(&making);
+	if (r < 0)
+		return r;
+	aw__stacks_init(&l->stacks);
 	aw__loop = l;
 	l->thread = gettid();
 	watch_overflow(l);
@@ -255,9 +289,24 @@ aw__loop_new(struct aw_loop **ret, struct ev_loop *ev,
 	return 0;
 }
 
+/* Takes the watchers out of the loop of an application, which may go on with
+ * it in a child of fork(). Our own is never entered again. */
+void
+aw__loop_unhook(struct aw_loop *l)
+{
+	if (l->own)
+		return;
+	stop_watchers(l);
+	if (l->held)
+		ev_unref(l->ev);
+	l->held = false;
+}
+
 void
 aw__loop_free(struct aw_loop *l)
 {
+	if (l->member)
+		aw__crew_leave(l->member);
 	aw__registry_remove(l);
 	aw__debug_stop(l);
 	if (l->overflow.installed)
@@ -335,10 +384,22 @@ wait_services(struct aw_loop *l, double grace)
 	real.data = &over;
 	if (l->test_clock)
 		ev_timer_start(l->ev, &real);
-	while (l->n_services > 0 && !over)
+	while (l->n_services > 0 && !over && !l->forked)
 		turn(l);
 	ev_timer_stop(l->ev, &real);
 	aw_timer_stop(&timer);
+}
+
+/* Until nothing is left to run and nobody can send more: what is posted
+ * meanwhile is run, and the tasks that it starts are cancelled already. */
+static void
+drain(struct aw_loop *l)
+{
+	do {
+		while ((l->n_tasks > 0 || l->n_services > 0 || l->ready_head ||
+			l->defers) && !l->forked)
+			turn(l);
+	} while (!l->forked && !aw__posts_close(l));
 }
 
 /*
@@ -351,14 +412,13 @@ aw__loop_end(struct aw_loop *l, double grace)
 {
 	ev_ref(l->ev);			/* until here something must block */
 	aw_scope_cancel(&l->root, "main returned");
-	while (l->n_tasks > 0)
+	while (l->n_tasks > 0 && !l->forked)
 		turn(l);
-	aw__closers_run(l);
+	if (!l->forked)
+		aw__closers_run(l);
 	wait_services(l, grace);
 	aw_scope_cancel(&l->services, "the loop ends");
-	while (l->n_services > 0 || l->ready_head || l->defers)
-		turn(l);
-	aw__posts_close(l);
+	drain(l);
 	ev_unref(l->ev);
 }
 

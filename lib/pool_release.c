@@ -162,13 +162,13 @@ aw_pool_release(struct aw_pool_item *item)
 	if (!item || item->state != AW__POOL_BORROWED)
 		return;
 	pool = item->pool;
+	if (pool->mark != aw_fork_mark()) {
+		release_forked(item);
+		return;
+	}
 	if (pool->loop != aw__loop) {
 		/* A mistake, but no reason to corrupt the lists. */
 		aw_ignore(aw_post(pool->loop, release_here, item));
-		return;
-	}
-	if (pool->mark != aw_fork_mark()) {
-		release_forked(item);
 		return;
 	}
 	if (pool->type->judge)

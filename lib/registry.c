@@ -14,6 +14,7 @@
  */
 #include <pthread.h>
 
+#include "fork.h"
 #include "runtime.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -39,6 +40,18 @@ aw__registry_remove(struct aw_loop *loop)
 	if (loop->next_loop)
 		loop->next_loop->prev_loop = loop->prev_loop;
 	pthread_mutex_unlock(&lock);
+}
+
+/* The loops of other threads do not run here. */
+void
+aw__registry_forked(struct aw_loop *own)
+{
+	pthread_mutex_init(&lock, NULL);
+	first = own;
+	if (!own)
+		return;
+	own->next_loop = NULL;
+	own->prev_loop = &first;
 }
 
 void

@@ -17,6 +17,8 @@
 
 #include <await/time.h>
 
+#include "crew.h"
+#include "fork.h"
 #include "runtime.h"
 
 #define GRACE_AT_END 5.0
@@ -27,10 +29,16 @@ struct signals {
 	bool installed;
 };
 
+/* The frame of aw_run(). */
+struct aw__run {
+	struct signals signals;
+	struct aw__dump_signal dump;
+};
+
 static const int stop_signals[2] = { SIGINT, SIGTERM };
 
 /* libev can watch a signal in one loop only: the first to come has them. */
-static atomic_bool signals_taken;
+static _Atomic(struct aw_loop *) signals_owner;
 
 /* --- Stopping ---------------------------------------------------------- */
 
@@ -48,6 +56,8 @@ aw__stop_begin(struct aw_loop *l, const char *why)
 	if (l->stopping)
 		return;
 	l->stopping = true;
+	if (l->member)
+		aw__crew_stop(l->member, why);
 	aw_trace("a stop was asked for: %s", why);
 	while (aw__waiters_wake(&l->stop_head, &l->stop_tail, 0))
 		;
@@ -122,12 +132,13 @@ on_signal(EV_P_ ev_signal *w, int revents)
 bool
 aw__run_has_signals(void)
 {
-	return atomic_load(&signals_taken);
+	return atomic_load(&signals_owner);
 }
 
 static void
 install_signals(struct aw_loop *l, struct signals *s)
 {
+	struct aw_loop *nobody = NULL;
 	sigset_t pipe;
 	int i;
 
@@ -135,7 +146,8 @@ install_signals(struct aw_loop *l, struct signals *s)
 	sigaddset(&pipe, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &pipe, &s->mask);
 	s->installed = !l->options.no_signals &&
-		       !atomic_exchange(&signals_taken, true);
+		       atomic_compare_exchange_strong(&signals_owner, &nobody,
+						      l);
 	if (!s->installed)
 		return;
 	for (i = 0; i < 2; i++) {
@@ -146,20 +158,39 @@ install_signals(struct aw_loop *l, struct signals *s)
 	}
 }
 
-/* A SIGPIPE that is pending for this thread is taken before it is unblocked. */
 static void
-restore_signals(struct aw_loop *l, const struct signals *s)
+uninstall_signals(struct aw_loop *l, struct signals *s)
 {
-	const struct timespec now = { 0, 0 };
-	sigset_t pipe;
 	int i;
 
-	for (i = 0; i < 2 && s->installed; i++) {
+	if (!s->installed)
+		return;
+	for (i = 0; i < 2; i++) {
 		ev_signal_stop(l->ev, &l->signals[i]);
 		sigaction(stop_signals[i], &s->former[i], NULL);
 	}
-	if (s->installed)
-		atomic_store(&signals_taken, false);
+	s->installed = false;
+	atomic_store(&signals_owner, NULL);
+}
+
+void
+aw__run_forked(void)
+{
+	struct aw_loop *l = atomic_load(&signals_owner);
+
+	if (l)
+		uninstall_signals(l, &l->run->signals);
+	atomic_store(&signals_owner, NULL);
+	aw__dump_signal_forked();
+}
+
+/* A SIGPIPE that is pending for this thread is taken before it is unblocked. */
+static void
+restore_mask(const struct signals *s)
+{
+	const struct timespec now = { 0, 0 };
+	sigset_t pipe;
+
 	if (!sigismember(&s->mask, SIGPIPE)) {
 		sigemptyset(&pipe);
 		sigaddset(&pipe, SIGPIPE);
@@ -183,6 +214,18 @@ count_leaks(const struct aw_loop *l)
 	return n;
 }
 
+/* A task forked, and in the child it returned. */
+static int
+drive_ends_in_child(struct aw_task *task)
+{
+	if (task->state == AW__TASK_FINISHED) {
+		aw__failure_move(&task->failure, aw__failure_here());
+		return task->status;
+	}
+	return aw_fail(AW_EFORK, "a task called fork(), and in the child it "
+		       "returned: the loop belongs to the parent process");
+}
+
 static int
 drive(struct aw_loop *l, int (*fn)(void *arg), void *arg)
 {
@@ -193,8 +236,10 @@ drive(struct aw_loop *l, int (*fn)(void *arg), void *arg)
 	task = aw_spawn_with("main", fn, arg, NULL);
 	if (!task)
 		return aw_error()->code;
-	while (task->state != AW__TASK_FINISHED)
+	while (task->state != AW__TASK_FINISHED && !l->forked)
 		ev_run(l->ev, EVRUN_ONCE);
+	if (l->forked)
+		return drive_ends_in_child(task);
 	status = task->status;
 	aw__failure_move(&task->failure, aw__failure_here());
 	task->status = 0;		/* it is ours now: not unhandled */
@@ -213,12 +258,12 @@ drive(struct aw_loop *l, int (*fn)(void *arg), void *arg)
 }
 
 int
-aw_run_with(int (*fn)(void *arg), void *arg,
-	    const struct aw_run_options *options)
+aw__run(int (*fn)(void *arg), void *arg, const struct aw_run_options *options,
+	struct aw__member *member)
 {
-	struct aw__dump_signal dump;
-	struct signals signals;
+	struct aw__run run = { 0 };
 	struct aw_loop *l;
+	bool forked;
 	int r;
 
 	if (aw__self())
@@ -226,13 +271,30 @@ aw_run_with(int (*fn)(void *arg), void *arg,
 	r = aw__loop_new(&l, NULL, options);
 	if (r < 0)
 		return r;
-	install_signals(l, &signals);
-	aw__dump_signal_start(l, &dump);
+	run.dump.loop = l;
+	l->run = &run;
+	l->member = member;
+	install_signals(l, &run.signals);
+	aw__dump_signal_start(l, &run.dump);
 	r = drive(l, fn, arg);
-	aw__dump_signal_stop(l, &dump);
-	restore_signals(l, &signals);
-	aw__loop_free(l);
+	forked = l->forked;
+	if (!forked) {
+		aw__dump_signal_stop(l, &run.dump);
+		uninstall_signals(l, &run.signals);
+	}
+	restore_mask(&run.signals);
+	if (forked)
+		aw__loop_abandon(l);
+	else
+		aw__loop_free(l);
 	return r;
+}
+
+int
+aw_run_with(int (*fn)(void *arg), void *arg,
+	    const struct aw_run_options *options)
+{
+	return aw__run(fn, arg, options, NULL);
 }
 
 int
@@ -265,6 +327,10 @@ aw_detach(struct aw_loop *loop, double seconds)
 	if (aw__self() || ev_depth(loop->ev) > 0)
 		return aw_fail(-EDEADLK, "aw_detach: called inside the loop: "
 			       "call it after ev_run() returned");
+	if (loop->mark != aw_fork_mark()) {
+		aw__loop_abandon(loop);
+		return 0;
+	}
 	aw__loop_end(loop, seconds > 0 ? seconds : 0);
 	aw__loop_free(loop);
 	return 0;

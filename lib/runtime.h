@@ -182,6 +182,12 @@ struct aw__post {
 	void *arg;
 };
 
+/* A call on another thread's loop, in memory of the sender's. */
+struct aw__remote {
+	struct aw__remote *next;
+	void (*fn)(struct aw__remote *remote);
+};
+
 #define AW__SLOTS 16
 
 struct aw_loop {
@@ -226,7 +232,13 @@ struct aw_loop {
 
 	pthread_mutex_t post_lock;
 	struct aw__post *posts, **posts_tail;
+	struct aw__remote *remotes, **remotes_tail;
 	bool post_closed;
+	bool forked;			/* we are a child: nothing runs here */
+	unsigned mark;			/* of the process that made it */
+	struct aw__run *run;		/* aw_run()'s frame, or NULL */
+	struct aw__member *member;	/* of aw_run_threads(), or NULL */
+	struct aw_loop *abandoned;	/* the next inherited one */
 
 	struct aw__wait_node *stop_head, *stop_tail;
 	bool stopping;
@@ -406,12 +418,21 @@ int aw__loop_new(struct aw_loop **ret, struct ev_loop *ev,
 void aw__loop_free(struct aw_loop *loop);
 void aw__loop_hold(struct aw_loop *loop);
 void aw__loop_end(struct aw_loop *loop, double grace);
+/* In a child of fork(): the inherited loop is left as it is. */
+void aw__loop_abandon(struct aw_loop *loop);
+void aw__loop_unhook(struct aw_loop *loop);
+/* aw_run_with(), in a thread of aw_run_threads(). */
+int aw__run(int (*fn)(void *arg), void *arg,
+	    const struct aw_run_options *options, struct aw__member *member);
 void aw__defers_run(struct aw_loop *loop);
 void aw__closers_run(struct aw_loop *loop);
 void aw__slots_fini(struct aw_loop *loop);
 void aw__posts_run(struct aw_loop *loop);
-void aw__posts_close(struct aw_loop *loop);
 void aw__fds_check(struct aw_loop *loop);
+/* Runs what came; true: nothing had come, and no more is taken. */
+bool aw__posts_close(struct aw_loop *loop);
+/* False: the loop takes no more calls, and fn will not be called. */
+bool aw__remote_send(struct aw_loop *loop, struct aw__remote *remote);
 void aw__fds_fini(struct aw_loop *loop);
 void aw__stop_begin(struct aw_loop *loop, const char *why);
 

@@ -195,7 +195,7 @@ static struct aw__context *
 end(struct aw_task *self)
 {
 	struct aw_loop *loop = self->loop;
-	struct aw_task *to = next_task(loop);
+	struct aw_task *to = loop->forked ? NULL : next_task(loop);
 
 	check_stack(self);
 	loop->dying = self;
@@ -293,17 +293,18 @@ aw__batch(struct aw_loop *loop)
 {
 	struct aw_task *task;
 
-	if (!loop->ready_head && !loop->defers)
+	if ((!loop->ready_head && !loop->defers) || loop->forked)
 		return;
 	begin_batch(loop);
 	do {
-		while ((task = next_task(loop)) != NULL) {
+		while (!loop->forked && (task = next_task(loop)) != NULL) {
 			switch_from_loop(loop, task);
 			while (loop->caller)
 				serve_call(loop);
 		}
-		aw__defers_run(loop);
-	} while (loop->ready_head && !batch_over(loop));
+		if (!loop->forked)
+			aw__defers_run(loop);
+	} while (loop->ready_head && !loop->forked && !batch_over(loop));
 	end_batch(loop);
 }
 

@@ -12,6 +12,7 @@
  *	process		SIGSEGV handler, while at least one loop wants it
  *	thread		signal stack, unless it has one that is large enough
  */
+#include "fork.h"
 #include "stack.h"
 
 #include <errno.h>
@@ -230,6 +231,18 @@ overflow_restore_handler(void)
 	    now.sa_sigaction == overflow_handler)
 		sigaction(SIGSEGV, &overflow_former, NULL);
 	pthread_mutex_unlock(&overflow_lock);
+}
+
+/* In a child of fork() only one loop's thread is left: own, or none. */
+void
+aw__stack_overflow_forked(const struct aw__overflow *own)
+{
+	unsigned users = own && own->installed;
+
+	pthread_mutex_init(&overflow_lock, NULL);
+	if (overflow_users > 0 && users == 0)
+		sigaction(SIGSEGV, &overflow_former, NULL);
+	overflow_users = users;
 }
 
 void

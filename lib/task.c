@@ -94,10 +94,8 @@ aw__task_free(struct aw_task *task)
 	*task->prev_all = task->next_all;
 	if (task->next_all)
 		task->next_all->prev_all = task->prev_all;
-	if (__builtin_expect(loop->debug != NULL, 0)) {
-		aw__debug_keep(task);
+	if (__builtin_expect(loop->debug != NULL, 0) && aw__debug_keep(task))
 		return;
-	}
 	task->next_ready = loop->spare;
 	loop->spare = task;
 }
@@ -119,10 +117,12 @@ aw__tasks_fini(struct aw_loop *loop)
 /* --- Birth ------------------------------------------------------------- */
 
 static int
-check_limit(const struct aw_loop *loop, unsigned flags)
+may_begin(const struct aw_loop *loop, unsigned flags)
 {
 	int64_t max = loop->options.max_tasks;
 
+	if (loop->forked)
+		return aw_fail(AW_EFORK, "the loop is the parent's");
 	if ((flags & AW__TASK_SERVICE) || max <= 0 || max == AW_FOREVER)
 		return 0;
 	if (loop->n_tasks < (size_t)max)
@@ -162,7 +162,7 @@ aw__task_new(struct aw_loop *loop, const char *name, int (*fn)(void *),
 {
 	struct aw_task *task;
 
-	if (check_limit(loop, flags) < 0)
+	if (may_begin(loop, flags) < 0)
 		return NULL;
 	task = take_block(loop);
 	if (!task) {

@@ -133,7 +133,8 @@ aw__timers_fire(struct aw_loop *loop)
 	if (left == 0)
 		return;
 	loop->fired = now = aw__now(loop);
-	while (left-- > 0 && h->n > 0 && h->at[1].at <= now) {
+	while (left-- > 0 && h->n > 0 && h->at[1].at <= now &&
+	       !loop->forked) {
 		struct aw_timer *timer = h->at[1].timer;
 
 		aw__timer_remove(loop, timer);

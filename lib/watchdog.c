@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "debug_private.h"
+#include "fork.h"
 
 #define SIGNAL SIGURG
 #define FRAMES 64
@@ -365,4 +366,29 @@ aw__watchdog_stop(struct aw__debug *debug)
 	if (debug->handles)
 		uninstall();
 	stop_watchers(debug);
+}
+
+/* --- In a child of fork() ---------------------------------------------- */
+
+void
+aw__watchdog_forked(const struct aw_loop *own)
+{
+	unsigned left = own && own->debug && own->debug->handles;
+
+	pthread_mutex_init(&users_lock, NULL);
+	if (users > 0 && left == 0)
+		sigaction(SIGNAL, &former, NULL);
+	users = left;
+}
+
+void
+aw__watchdog_abandon(struct aw_loop *loop)
+{
+	if (!loop->debug)
+		return;
+	if (loop->debug->handles)
+		uninstall();
+	stop_watchers(loop->debug);
+	loop->debug = NULL;
+	aw__hooks_update(loop);
 }

@@ -28,6 +28,7 @@
 #include <await/stream.h>
 #include <await/sync.h>
 #include <await/task.h>
+#include <await/thread.h>
 #include <await/time.h>
 
 #endif

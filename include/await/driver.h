@@ -422,17 +422,6 @@ AW_API AW_MUST_CHECK int aw_slot_set(int key, void *value);
 AW_API unsigned aw_fork_mark(void);
 
 /**
- * aw_loop_here - the loop of this thread
- *
- * Return: the loop; NULL when there is none.
- * Lifetime: borrowed until the loop ends.
- * Context: any thread.
- * Source: our own.
- * Since: 0.1
- */
-AW_API struct aw_loop *aw_loop_here(void);
-
-/**
  * aw_loop_ev - the libev loop underneath
  * @loop: the loop
  *

@@ -12,9 +12,15 @@
  * second one has the effect it had before aw_run().  When several threads run
  * a loop, the first that came has the signals.
  *
- * fork(): in the child of a task every wait fails with AW_EFORK, since the
- * loop is the parent's. Such a child must end by exec or _exit, and never by
- * returning from the task. Fork outside a loop to run another in the child.
+ * aw_run_threads() runs one loop in each of several threads; see thread.h for
+ * what they may do to each other.
+ *
+ * fork(): the loop is the parent's.  In the child of a task every wait fails
+ * with AW_EFORK and no other task runs; when its function returns, aw_run()
+ * returns at once: the value of the main task, or AW_EFORK when it was
+ * another task that forked.  SIGINT and SIGTERM are as they were before
+ * aw_run().  To run a loop in the child fork outside one, or call aw_reinit()
+ * (thread.h).
  *
  * aw_attach() works inside a libev loop that the application owns and runs:
  * no signal is touched and idle pools do not keep ev_run() going.
@@ -30,7 +36,7 @@ struct aw_error;
 struct aw_loop;
 struct ev_loop;
 
-/* Options of aw_run(), aw_main() and aw_attach(). */
+/* Options of aw_run(), aw_run_threads(), aw_main() and aw_attach(). */
 struct aw_run_options {
 	size_t size;
 	struct aw_named *named;
@@ -54,6 +60,9 @@ struct aw_run_options {
 #ifndef __cplusplus
 #define aw_run(fn, arg, ...) \
 	aw_run_with((fn), (arg), &(struct aw_run_options){ \
+		.size = sizeof(struct aw_run_options), __VA_ARGS__ })
+#define aw_run_threads(n, fn, arg, ...) \
+	aw_run_threads_with((n), (fn), (arg), &(struct aw_run_options){ \
 		.size = sizeof(struct aw_run_options), __VA_ARGS__ })
 #define aw_main(fn, arg, ...) \
 	aw_main_with((fn), (arg), &(struct aw_run_options){ \
@@ -100,6 +109,69 @@ AW_API int aw_main_with(int (*fn)(void *arg), void *arg,
 			const struct aw_run_options *options);
 
 /**
+ * aw_run_threads_with - run a loop in each of several threads
+ * @n: how many; 0: as many as there are processors for this process; at
+ * most 1024
+ * @fn: the main task of each loop; aw_thread_index() tells them apart
+ * @arg: handed to each @fn: the threads share it
+ * @options: of each loop; .on_unhandled is called in any of the threads; may
+ * be NULL
+ *
+ * The calling thread is thread 0, which has the signals.  @fn begins nowhere
+ * before every thread has a loop.  The first failure stops the other threads
+ * as a SIGTERM does, at once or after .grace; a stop that is asked for in one
+ * thread reaches all.  A thread whose @fn returns without failure ends alone.
+ * Returns when all have ended; until then their loops stay valid for
+ * aw_post(), aw_spawn_on() and the like, which answer AW_ECLOSED.
+ *
+ * Return: the value of @fn in thread 0; the first failure, with its detail;
+ * -EINVAL; -EAGAIN (a thread could not be started; @fn was called nowhere);
+ * else as aw_run_with().
+ * Lifetime: @arg and @options are used until it returns.
+ * Context: outside.
+ * Source: pthreads(7).
+ * Since: 0.1
+ */
+AW_API int aw_run_threads_with(int n, int (*fn)(void *arg), void *arg,
+			       const struct aw_run_options *options);
+
+/**
+ * aw_thread_index - which thread of aw_run_threads() is this?
+ *
+ * Return: from 0; 0 under aw_run() and aw_attach(); -1 on a thread without a
+ * loop.
+ * Context: any thread.
+ * Source: our own.
+ * Since: 0.1
+ */
+AW_API int aw_thread_index(void);
+
+/**
+ * aw_thread_count - how many threads did aw_run_threads() begin?
+ *
+ * Return: the number; 1 under aw_run() and aw_attach(); 0 on a thread
+ * without a loop.
+ * Context: any thread.
+ * Source: our own.
+ * Since: 0.1
+ */
+AW_API int aw_thread_count(void);
+
+/**
+ * aw_loop_here - the loop of this thread
+ *
+ * For those who give it to other threads.
+ *
+ * Return: the loop; NULL when there is none.
+ * Lifetime: borrowed until the loop ends; with aw_run_threads() until it has
+ * ended in every thread.
+ * Context: any thread.
+ * Source: our own.
+ * Since: 0.1
+ */
+AW_API struct aw_loop *aw_loop_here(void);
+
+/**
  * aw_attach_with - use a libev loop that the application runs
  * @ev: the loop; this thread runs it
  * @ret: new; end it with aw_detach()
@@ -138,7 +210,7 @@ AW_API int aw_detach(struct aw_loop *loop, double seconds);
  * @fn: called once, on that loop's stack, in the order of posting
  * @arg: handed to @fn
  *
- * Return: 0; -ENOMEM; AW_ECLOSED (the loop is ending).
+ * Return: 0; -ENOMEM; AW_ECLOSED (the loop is ending); AW_EFORK.
  * Lifetime: @arg must live until @fn ran.
  * Context: any thread.
  * Source: libev manual, ev_async.

@@ -401,7 +401,7 @@ aw_process_wait(struct aw_process *process, int *ret_status)
 	return r;
 }
 
-pid_t
+int
 aw_process_pid(const struct aw_process *process)
 {
 	return process->pid;

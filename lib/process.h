@@ -18,7 +18,7 @@ struct aw_process {
 	int pidfd;			/* -1: none yet */
 	pid_t pid;
 	unsigned mark;			/* of the process that made it */
-	unsigned refs;			/* handle, watch, reaper, calls inside */
+	unsigned refs;			/* handle, watch, reaper, calls */
 	bool new_group;
 	bool asked;			/* SIGTERM was sent */
 	bool ended;

@@ -37,8 +37,6 @@
 #ifndef AWAIT_PROCESS_H
 #define AWAIT_PROCESS_H
 
-#include <sys/types.h>
-
 #include <await/base.h>
 #include <await/stream.h>
 
@@ -215,7 +213,7 @@ AW_API AW_MUST_CHECK int aw_process_signal(struct aw_process *process,
  * Source: getpid(2).
  * Since: 0.1
  */
-AW_API pid_t aw_process_pid(const struct aw_process *process);
+AW_API int aw_process_pid(const struct aw_process *process);
 
 /**
  * aw_process_in - the stream into its standard input

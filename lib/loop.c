@@ -198,13 +198,14 @@ running_stack(const char **ret_name)
 }
 
 /* Without memory for the signal stack an overflow only dies without a word.
- * An application's own loop keeps its signal handlers to itself. */
+ * An application's own loop keeps its signal handlers to itself, unless it
+ * asks. */
 static void
 watch_overflow(struct aw_loop *l)
 {
 	/* Each loop of each thread stores the same. */
 	__atomic_store_n(&aw__stack_current, running_stack, __ATOMIC_RELAXED);
-	if (l->own)
+	if (l->own || l->options.name_overflow)
 		aw_ignore(aw__stack_overflow_handler_install(&l->overflow));
 }
 

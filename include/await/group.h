@@ -65,7 +65,7 @@ struct aw_group {
 	struct aw__wait *waiter;	/* the owner, in wait, next or leave */
 	struct aw__wait_node *senders, *senders_last; /* for a place */
 	struct aw_task *services;	/* the last started first */
-	void *spare[3];
+	void *spare[4];
 };
 
 /* What aw_group_next() reports. */

@@ -23,7 +23,8 @@
  * (thread.h).
  *
  * aw_attach() works inside a libev loop that the application owns and runs:
- * no signal is touched and idle pools do not keep ev_run() going.
+ * no signal is touched (but for .name_overflow, if you ask for it) and idle
+ * pools do not keep ev_run() going.
  */
 #ifndef AWAIT_LOOP_H
 #define AWAIT_LOOP_H
@@ -54,6 +55,11 @@ struct aw_run_options {
 	int dump_signal;	/* aw_run(): writes aw_dump() to standard
 				 * error (0: SIGUSR1 under AWAIT_DEBUG;
 				 * AW_NONE) */
+	bool name_overflow;	/* aw_attach(): names the task whose stack
+				 * overflows, by a handler for SIGSEGV that
+				 * passes every other fault on, and the
+				 * thread's signal stack; aw_run() does so
+				 * always */
 	void *spare[3];
 };
 

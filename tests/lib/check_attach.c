@@ -6,7 +6,7 @@
 #include <await/driver.h>
 #include <await/sync.h>
 
-#include "tasks.h"
+#include "child.h"
 
 static struct ev_loop *ev;
 static struct aw_loop *attached;
@@ -233,6 +233,73 @@ START_TEST(posts_reach_an_embedded_loop)
 }
 END_TEST
 
+/* --- Stack overflow ---------------------------------------------------- */
+
+static __attribute__((noinline)) int
+recurse(volatile char *above)
+{
+	volatile char frame[1500];
+
+	frame[0] = (char)(*above + 1);
+	return frame[0] == 0 && aw_stopping() ? 0 : recurse(frame) + frame[0];
+}
+
+static int
+goes_deep(void *arg)
+{
+	volatile char top = 0;
+
+	(void)arg;
+	return recurse(&top);
+}
+
+static int
+run_overflow(bool named)
+{
+	struct sigaction before, now;
+
+	ev = ev_loop_new(EVFLAG_AUTO);
+	sigaction(SIGSEGV, NULL, &before);
+	if (aw_attach(ev, &attached, .name_overflow = named) < 0)
+		return 2;
+	sigaction(SIGSEGV, NULL, &now);
+	if ((now.sa_sigaction == before.sa_sigaction) == named)
+		return 3;
+	aw_detach(attached, 0);
+	sigaction(SIGSEGV, NULL, &now);
+	if (now.sa_sigaction != before.sa_sigaction)
+		return 4;
+	if (aw_attach(ev, &attached, .name_overflow = named) < 0)
+		return 5;
+	aw_task_release(aw_spawn("parser", goes_deep, NULL));
+	ev_run(ev, 0);
+	return 6;
+}
+
+static int
+run_named(void)
+{
+	return run_overflow(true);
+}
+
+static int
+run_unnamed(void)
+{
+	return run_overflow(false);
+}
+
+START_TEST(who_overflows_is_named_if_the_application_asks)
+{
+	int status = in_child(false, run_named);
+
+	ck_assert_said("await: stack overflow in task 'parser' (");
+	ck_assert(died_of(status, SIGSEGV));
+	status = in_child(false, run_unnamed);
+	ck_assert_not_said("await:");
+	ck_assert(!WIFEXITED(status) || WEXITSTATUS(status) > 6);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -253,6 +320,7 @@ main(void)
 	tcase_add_test(misuse, detaching_inside_the_loop_is_refused);
 	tcase_add_test(misuse, a_thread_has_one_loop_at_a_time);
 	suite_add_tcase(suite, basic);
+	tcase_add_test(misuse, who_overflows_is_named_if_the_application_asks);
 	suite_add_tcase(suite, misuse);
 	return suite_run(suite);
 }

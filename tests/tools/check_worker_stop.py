@@ -29,10 +29,13 @@ def term_finishes():
     """SIGTERM: no page is claimed any more, those in flight finish, exit 0"""
     with FakeSite() as site:
         db = Databases("pg")
-        with Worker(db, *seeds(site, "/slow/1/", 12), "--concurrency",
+        with Worker(db, *seeds(site, "/held/", 12), "--concurrency",
                     4) as worker:
             until("four leases", lambda: leased(db) == 4)
             worker.send(signal.SIGTERM)
+            until("it is delivered", lambda: not pending(worker))
+            time.sleep(0.2)
+            site.go_on()
             equal(worker.ends_well()["stored"], 4, "stored")
         no_leases(db)
         equal(db.jobs(), {"done": "4", "ready": "8"}, "jobs")

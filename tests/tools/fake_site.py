@@ -9,6 +9,7 @@
     /size/N /chunked/N      a body of N bytes, announced or not
     /hang /close /cut       never answers; hangs up; ends too early
     /slow/SECONDS/name      a page after that time
+    /held/name              a page after go_on()
     /count/name             a page that says how often it was asked for
     /type                   a content type that is no UTF-8
     /links?URL&URL          a page with these links
@@ -162,6 +163,10 @@ class FakeSite:
 
     async def do_slow(self, writer, words, target):
         await asyncio.sleep(float(words[0]))
+        return self.answer(writer, 200, PAGE.format(target))
+
+    async def do_held(self, writer, words, target):
+        await self.held.wait()
         return self.answer(writer, 200, PAGE.format(target))
 
     async def do_count(self, writer, words, target):

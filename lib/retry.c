@@ -9,6 +9,8 @@
  * Blog, 2015). What is left of the deadline decides whether a sleep makes
  * sense: one that would end after it is not begun, and the caller gets the
  * failure and not a timeout.
+ *
+ * The budget is Finagle's: a share of the calls, and a stock for the begin.
  */
 #include <await/retry.h>
 #include <await/time.h>
@@ -20,7 +22,11 @@ struct retry {
 	int64_t attempts;		/* 0: no limit */
 	double base, cap;
 	double each;			/* 0: no limit */
+	double end;			/* no attempt begins after it */
+	double begin;
 	bool (*retry_if)(int r, void *arg);
+	void (*on_retry)(struct aw_retry_state *state, void *arg);
+	struct aw_retry_budget *budget;	/* or NULL */
 };
 
 static double
@@ -44,7 +50,38 @@ read_options(struct retry *retry, const struct aw_retry_options *options)
 	retry->cap = seconds(o.cap, 30.0);
 	retry->each = o.each < AW_FOREVER ? seconds(o.each, 0) : 0;
 	retry->retry_if = o.retry_if;
+	retry->on_retry = o.on_retry;
+	retry->budget = o.budget;
+	retry->begin = aw_now();
+	retry->end = o.total > 0 && o.total < AW_FOREVER
+		? retry->begin + o.total : AW__NEVER;
 }
+
+/* --- The budget -------------------------------------------------------- */
+
+static void
+deposit(struct aw_retry_budget *budget)
+{
+	if (!budget)
+		return;
+	budget->spent -= budget->share;
+	if (!(budget->spent > 0))
+		budget->spent = 0;
+}
+
+/* Rounding must not cost the last one. */
+static bool
+withdraw(struct aw_retry_budget *budget)
+{
+	if (!budget)
+		return true;
+	if (budget->spent + 1 > budget->stock + 1e-9)
+		return false;
+	budget->spent += 1;
+	return true;
+}
+
+/* --- Attempts ---------------------------------------------------------- */
 
 /* One call; *ret_late: it failed because .each was over. */
 static int
@@ -93,6 +130,28 @@ interrupted(const struct aw_task *self)
 	return aw__scope_interrupted(self->scope, 0) < 0;
 }
 
+/* Seconds to pause before the next attempt; negative: there is none. */
+static double
+pause_after(const struct retry *retry, int r, int64_t calls, void *arg)
+{
+	struct aw_retry_state state = {
+		.calls = calls,
+		.code = r,
+		.pause = backoff(retry, calls - 1)
+	};
+	double now = aw_now();
+
+	state.elapsed = now - retry->begin;
+	if (retry->on_retry)
+		retry->on_retry(&state, arg);
+	if (!(state.pause > 0))
+		state.pause = 0;
+	if (state.pause >= aw_left() || now + state.pause > retry->end ||
+	    !withdraw(retry->budget))
+		return -1;
+	return state.pause;
+}
+
 int
 aw_retry_with(int (*fn)(void *arg), void *arg,
 	      const struct aw_retry_options *options)
@@ -109,6 +168,7 @@ aw_retry_with(int (*fn)(void *arg), void *arg,
 	if (!fn)
 		return aw_fail(-EINVAL, "aw_retry: no function to call");
 	read_options(&retry, options);
+	deposit(retry.budget);
 	for (;;) {
 		double pause;
 
@@ -117,8 +177,8 @@ aw_retry_with(int (*fn)(void *arg), void *arg,
 		if (calls == retry.attempts || interrupted(self) ||
 		    !again(&retry, r, arg, late))
 			return r;
-		pause = backoff(&retry, calls - 1);
-		if (pause >= aw_left())
+		pause = pause_after(&retry, r, calls, arg);
+		if (pause < 0)
 			return r;
 		AW_TRY(aw_sleep(pause));
 	}

@@ -21,6 +21,7 @@
 #include <await/pool.h>
 #include <await/process.h>
 #include <await/queue.h>
+#include <await/rate.h>
 #include <await/retry.h>
 #include <await/scope.h>
 #include <await/select.h>

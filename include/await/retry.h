@@ -2,8 +2,18 @@
 /*
  * retry.h - call a function again after passing failures.
  *
- * Exponential backoff with full jitter, within the deadline: a sleep that
+ * Exponential backoff with full jitter, within the deadline: a pause that
  * would outlast it is not begun, and the last failure is returned.
+ *
+ *	AW_TIMEOUT(10);			for all attempts together
+ *	AW_TRY(aw_retry(fetch, &job, .attempts = 4, .each = 3));
+ *
+ * A budget is shared by the calls that go to one place: when that place is
+ * down, repeating each of them would multiply what it cannot bear.
+ *
+ *	static struct aw_retry_budget shop = AW_RETRY_BUDGET_INIT(0.2, 10);
+ *
+ *	AW_TRY(aw_retry(fetch, &job, .budget = &shop));
  */
 #ifndef AWAIT_RETRY_H
 #define AWAIT_RETRY_H
@@ -11,6 +21,28 @@
 #include <await/base.h>
 
 AW_BEGIN_DECLS
+
+/* How much may be repeated: each call of aw_retry() adds share, each repeat
+ * takes 1, and there is never more than stock, with which it begins.  Used by
+ * the tasks of one loop. */
+struct aw_retry_budget {
+	double share;		/* repeats for one call: 0.2 = every fifth */
+	double stock;
+	double spent;		/* of stock */
+	void *spare[4];
+};
+
+#define AW_RETRY_BUDGET_INIT(share_, stock_) \
+	{ .share = (share_), .stock = (stock_) }
+
+/* What .on_retry sees before a pause. */
+struct aw_retry_state {
+	int64_t calls;		/* so far */
+	int code;		/* of the last one; its detail: aw_error() */
+	double elapsed;		/* seconds since the first began */
+	double pause;		/* seconds to come; may be changed, as when a
+				 * server said how long to wait */
+};
 
 /* Options of aw_retry(). */
 struct aw_retry_options {
@@ -23,6 +55,12 @@ struct aw_retry_options {
 				 * own); it then fails with -ETIMEDOUT */
 	bool (*retry_if)(int r, void *arg);	/* (aw_is_retryable, and
 				 * AW_ETIMEDOUT under .each) */
+	double total;		/* seconds: no attempt begins later than this
+				 * after the first; those that run are not
+				 * cut off (no limit) */
+	struct aw_retry_budget *budget;	/* (none) */
+	void (*on_retry)(struct aw_retry_state *state, void *arg);
+				/* before each pause; must not suspend */
 	void *spare[4];
 };
 
@@ -35,13 +73,14 @@ struct aw_retry_options {
 /**
  * aw_retry_with - call a function until it succeeds or must not be repeated
  * @fn: the attempt
- * @arg: handed to @fn and to .retry_if
+ * @arg: handed to @fn, .retry_if and .on_retry
  * @options: may be NULL
  *
- * Awaits; cancel point.
+ * Awaits; cancel point.  What must not be repeated is not: a cancel, a passed
+ * deadline, an outcome that is not known, whatever .retry_if says of others.
  *
  * Return: the value of the last call of @fn, with its detail; -ECANCELED;
- * -ETIME (before the first call); -EDEADLK; AW_EUSAGE.
+ * -ETIME (before the first call); -EINVAL; -EDEADLK; AW_EUSAGE.
  * Lifetime: @arg is used until it returns.
  * Context: task.
  * Source: M. Brooker, "Exponential Backoff and Jitter" (full jitter).

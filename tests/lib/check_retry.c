@@ -211,6 +211,94 @@ START_TEST(an_attempt_may_have_a_limit_of_its_own)
 }
 END_TEST
 
+static void
+asks_for_a_minute(struct aw_retry_state *state, void *arg)
+{
+	const struct script *s = arg;
+
+	note("%d calls, %s, %s, %d", (int)state->calls, name(state->code),
+	     aw_error()->message, s->calls);
+	state->pause = state->calls == 1 ? 60 : NAN;
+}
+
+static int
+is_told(void *arg)
+{
+	struct script s = { .codes = { AW_ECONNECT, AW_ELOST, 7 } };
+
+	(void)arg;
+	note_result(&s, aw_retry(play, &s, .on_retry = asks_for_a_minute));
+	note("%g %g", since(s.at[0]), floor(s.at[1] - s.at[0]));
+	return 0;
+}
+
+START_TEST(whoever_is_told_may_change_the_pause)
+{
+	ck_assert_int_eq(run_tasks(is_told, NULL), 0);
+	ck_assert_str_eq(noted, "1 calls, ECONNECT, call 1, 1; "
+			 "2 calls, ELOST, call 2, 2; 7 after 3; 60 60; ");
+}
+END_TEST
+
+static void
+pauses_for_three(struct aw_retry_state *state, void *arg)
+{
+	(void)arg;
+	state->pause = 3;
+}
+
+static int
+has_a_total(void *arg)
+{
+	struct script s = ALWAYS(AW_ECONNECT), slow = ALWAYS(AW_ECONNECT);
+
+	(void)arg;
+	slow.takes = 20;
+	note_result(&s, aw_retry(play, &s, .attempts = AW_FOREVER,
+				 .total = 10, .on_retry = pauses_for_three));
+	note_result(&slow, aw_retry(play, &slow, .total = 10));
+	return 0;
+}
+
+START_TEST(no_attempt_begins_after_the_total)
+{
+	ck_assert_int_eq(run_tasks(has_a_total, NULL), 0);
+	ck_assert_str_eq(noted, "ECONNECT 'call 4' after 4; "
+			 "ECONNECT 'call 1' after 1; ");
+}
+END_TEST
+
+/* Three repeats in stock, then every second call has one. */
+static int
+shares_a_budget(void *arg)
+{
+	static struct aw_retry_budget budget = AW_RETRY_BUDGET_INIT(0.5, 3);
+	struct script fine = { .codes = { 0 } };
+
+	(void)arg;
+	for (int i = 0; i < 7; i++) {
+		struct script s = ALWAYS(AW_ECONNECT);
+
+		aw_ignore(aw_retry(play, &s, .budget = &budget,
+				   .attempts = 3));
+		note("%d", s.calls);
+	}
+	for (int i = 0; i < 6; i++)
+		AW_TRY(aw_retry(play, &fine, .budget = &budget));
+	fine = (struct script)ALWAYS(AW_ECONNECT);
+	aw_ignore(aw_retry(play, &fine, .budget = &budget,
+			   .attempts = AW_FOREVER));
+	note("%d", fine.calls);
+	return 0;
+}
+
+START_TEST(a_budget_bounds_the_repeats_of_all_calls)
+{
+	ck_assert_int_eq(run_tasks(shares_a_budget, NULL), 0);
+	ck_assert_str_eq(noted, "3; 2; 2; 1; 2; 1; 2; 4; ");
+}
+END_TEST
+
 /* --- Cancels ----------------------------------------------------------- */
 
 static struct script endless;
@@ -301,6 +389,9 @@ main(void)
 	tcase_add_test(tcase,
 		       a_pause_that_would_outlast_the_deadline_is_not_begun);
 	tcase_add_test(tcase, an_attempt_may_have_a_limit_of_its_own);
+	tcase_add_test(tcase, whoever_is_told_may_change_the_pause);
+	tcase_add_test(tcase, no_attempt_begins_after_the_total);
+	tcase_add_test(tcase, a_budget_bounds_the_repeats_of_all_calls);
 	tcase_add_test(tcase, a_cancel_ends_the_pause);
 	tcase_add_test(tcase, a_cancelled_scope_makes_no_attempt);
 	tcase_add_test(tcase, random_numbers_fill_their_range);

@@ -59,8 +59,8 @@ victim_main(void *arg)
 {
 	struct victim *v = arg;
 	struct aw_response *res = NULL;
-	double total = v->stop->how == BY_TOTAL ? 0.3 : 30;
-	double limit = v->stop->how == BY_SCOPE ? 0.3 : 30;
+	double total = v->stop->how == BY_TOTAL ? 1 : 30;
+	double limit = v->stop->how == BY_SCOPE ? 1 : 30;
 
 	AW_TIMEOUT(limit);
 	v->r = aw_http_post(v->http, &res, "/", .total = total,

@@ -61,7 +61,7 @@ def term_twice():
     """a second SIGTERM ends it at once, and nothing is lost"""
     with FakeSite() as site:
         db = Databases("pg")
-        with Worker(db, *seeds(site, "/slow/2/", 3), "--grace", 60, "--lease",
+        with Worker(db, *seeds(site, "/held/", 3), "--grace", 60, "--lease",
                     1) as worker:
             until("three leases", lambda: leased(db) == 3)
             worker.send(signal.SIGTERM)
@@ -72,6 +72,7 @@ def term_twice():
             worker.send(signal.SIGTERM)
             equal(worker.wait(), -signal.SIGTERM, "status")
         equal(db.jobs(), {"leased": "3"}, "jobs")
+        site.go_on()
         equal(crawl(db)["stored"], 3, "stored by the next worker")
 
 

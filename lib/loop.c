@@ -75,6 +75,15 @@ jump(struct aw_loop *l)
 	return true;
 }
 
+/* Instead of waiting: a slab of stacks that are too many goes back. */
+static bool
+trim(struct aw_loop *l)
+{
+	unsigned n = l->stacks.n_empty;
+
+	return n > AW__STACK_RESERVE && aw__stacks_trim(&l->stacks, n - 1);
+}
+
 static void
 on_prepare(EV_P_ ev_prepare *prepare, int revents)
 {
@@ -92,6 +101,7 @@ on_prepare(EV_P_ ev_prepare *prepare, int revents)
 		aw__debug_deadlock(l);
 		busy = l->ready_head;
 	}
+	busy = busy || trim(l);
 	aw__timers_arm(l);
 	if (busy == (bool)ev_is_active(&l->idle))
 		return;

@@ -32,7 +32,7 @@
 #define AW__STACK_GUARD		((size_t)64 * 1024)	/* below each stack */
 #define AW__STACK_KEEP		((size_t)16 * 1024)	/* kept resident */
 #define AW__STACK_ODD		8	/* cached stacks of other sizes */
-#define AW__STACK_RESERVE	64	/* free slabs kept: 4096 stacks */
+#define AW__STACK_RESERVE	64	/* free slabs kept while idle */
 
 enum aw__guard {
 	AW__GUARD_GAP,		/* plain memory, must stay zero */
@@ -78,8 +78,11 @@ int aw__stacks_init(struct aw__stacks *stacks);
 /* Unmaps everything, also what is still in use. */
 void aw__stacks_fini(struct aw__stacks *stacks);
 
-/* Unmaps free slabs until at most keep are left, and all odd sizes if 0. */
-void aw__stacks_trim(struct aw__stacks *stacks, unsigned keep);
+/*
+ * Unmaps free slabs until at most keep are left, and all odd sizes if 0.
+ * Return: false if the kernel refuses.
+ */
+bool aw__stacks_trim(struct aw__stacks *stacks, unsigned keep);
 
 /*
  * A stack of at least size bytes; 0 is the default, less than the minimum is

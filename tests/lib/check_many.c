@@ -126,6 +126,34 @@ START_TEST(without_any_guard_they_have_gaps)
 }
 END_TEST
 
+static int
+parks_many_and_waits(void *arg)
+{
+	struct aw__stacks *stacks = &aw__loop->stacks;
+
+	AW_TRY(parks_many(arg));
+	note("%d", stacks->n_slabs >= n_tasks / 64);
+	while (stacks->n_empty > AW__STACK_RESERVE)
+		AW_TRY(aw_sleep(0.001));
+	return 0;
+}
+
+START_TEST(stacks_that_are_too_many_go_back_when_the_loop_is_idle)
+{
+	struct aw_task **tasks;
+
+	n_tasks = suite_forks() ? 2 * 64 * AW__STACK_RESERVE
+				: TASKS_WATCHED;
+	tasks = calloc(n_tasks, sizeof *tasks);
+	ck_assert_ptr_nonnull(tasks);
+	event = (struct aw_event){ 0 };
+	forget_notes();
+	ck_assert_int_eq(aw_run(parks_many_and_waits, tasks), 0);
+	ck_assert_ptr_nonnull(strstr(noted, "gaps; 1; 1; "));
+	free(tasks);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -136,6 +164,8 @@ main(void)
 		parked_tasks_fit_into_9_kb_each_and_are_all_joined);
 	tcase_add_test(many, without_maps_for_their_guards_they_have_gaps);
 	tcase_add_test(many, without_any_guard_they_have_gaps);
+	tcase_add_test(many,
+		stacks_that_are_too_many_go_back_when_the_loop_is_idle);
 	suite_add_tcase(suite, many);
 	return suite_run(suite);
 }

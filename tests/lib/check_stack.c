@@ -155,12 +155,12 @@ START_TEST(cache_of_other_sizes_is_bounded)
 	for (unsigned i = 0; i < AW__STACK_ODD + 3; i++)
 		aw__stack_put(&stacks, &all[i]);
 	ck_assert_uint_eq(stacks.n_odd, AW__STACK_ODD);
-	aw__stacks_trim(&stacks, 0);
+	ck_assert(aw__stacks_trim(&stacks, 0));
 	ck_assert_uint_eq(stacks.n_odd, 0);
 }
 END_TEST
 
-START_TEST(free_slabs_beyond_the_reserve_are_unmapped)
+START_TEST(free_slabs_stay_until_they_are_trimmed)
 {
 	size_t n = (AW__STACK_RESERVE + 10) * 64;
 	struct aw__stack *all = calloc(n, sizeof(*all));
@@ -171,9 +171,11 @@ START_TEST(free_slabs_beyond_the_reserve_are_unmapped)
 	ck_assert_uint_eq(stacks.n_slabs, AW__STACK_RESERVE + 10);
 	for (size_t i = 0; i < n; i++)
 		aw__stack_put(&stacks, &all[i]);
+	ck_assert_uint_eq(stacks.n_slabs, AW__STACK_RESERVE + 10);
+	ck_assert(aw__stacks_trim(&stacks, AW__STACK_RESERVE));
 	ck_assert_uint_eq(stacks.n_slabs, AW__STACK_RESERVE);
 	ck_assert_uint_eq(stacks.n_empty, AW__STACK_RESERVE);
-	aw__stacks_trim(&stacks, 1);
+	ck_assert(aw__stacks_trim(&stacks, 1));
 	ck_assert_uint_eq(stacks.n_slabs, 1);
 	free(all);
 }
@@ -221,6 +223,21 @@ START_TEST(deep_use_gives_its_memory_back)
 	ck_assert_uint_eq(resident_bytes((char *)copy.base + copy.size -
 					 AW__STACK_KEEP, AW__STACK_KEEP),
 			  AW__STACK_KEEP);
+}
+END_TEST
+
+/* A look at the page below would map the kernel's page of zeros there. */
+START_TEST(shallow_use_is_not_looked_for_below)
+{
+	struct aw__stack stack = get(0);
+	struct aw__stack copy = stack;
+	char *top = (char *)stack.base + stack.size;
+
+	memset(top - 1024, 7, 1024);
+	aw__stack_put(&stacks, &stack);
+	if (!stacks.valgrind)
+		ck_assert_uint_eq(resident_bytes(copy.base, copy.size),
+				  stacks.page);
 }
 END_TEST
 
@@ -349,12 +366,13 @@ main(void)
 	tcase_add_test(basic, last_stack_put_is_the_first_got);
 	tcase_add_test(basic, other_sizes_are_kept_apart_and_reused);
 	tcase_add_test(basic, cache_of_other_sizes_is_bounded);
-	tcase_add_test(basic, free_slabs_beyond_the_reserve_are_unmapped);
+	tcase_add_test(basic, free_slabs_stay_until_they_are_trimmed);
 	tcase_add_test(basic, random_use_never_hands_out_a_stack_twice);
 	suite_add_tcase(suite, basic);
 
 	tcase_add_checked_fixture(memory, setup, teardown);
 	tcase_add_test(memory, deep_use_gives_its_memory_back);
+	tcase_add_test(memory, shallow_use_is_not_looked_for_below);
 	tcase_add_test(memory, shallow_use_keeps_its_memory);
 	tcase_add_test(memory,
 		       deep_use_that_skipped_the_looks_is_found_in_the_end);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { SECONDS = 1, OPS, CONNECTIONS, TASKS, DSN, URL, SIZE };
+enum { SECONDS = 1, OPS, CONNECTIONS, TASKS, DSN, URL, PATH, SIZE };
 
 static const struct option options[] = {
 	{ "seconds", required_argument, NULL, SECONDS },
@@ -16,6 +16,7 @@ static const struct option options[] = {
 	{ "tasks", required_argument, NULL, TASKS },
 	{ "dsn", required_argument, NULL, DSN },
 	{ "url", required_argument, NULL, URL },
+	{ "path", required_argument, NULL, PATH },
 	{ "size", required_argument, NULL, SIZE },
 	{ NULL, 0, NULL, 0 },
 };
@@ -38,6 +39,7 @@ bench_options_parse(struct bench_options *opt, int argc, char **argv)
 		case TASKS: opt->tasks = (int)strtol(optarg, NULL, 10); break;
 		case DSN: opt->dsn = optarg; break;
 		case URL: opt->url = optarg; break;
+		case PATH: opt->path = optarg; break;
 		case SIZE: opt->size = strtoll(optarg, NULL, 10); break;
 		default: exit(2);
 		}

@@ -4,7 +4,7 @@
  * line of JSON.
  *
  *	prog --seconds S | --ops N [--connections C] [--tasks T]
- *	     [--dsn DSN] [--url URL] [--size BYTES]
+ *	     [--dsn DSN] [--url URL] [--path PATH] [--size BYTES]
  *
  * prints {"ops":N,"seconds":S} and exits 0, or says in one line on stderr
  * why it cannot and exits 1.  A result that is not the expected one counts
@@ -27,7 +27,8 @@ struct bench_options {
 	int tasks;
 	const char *dsn;
 	const char *url;
-	int64_t size;		/* of the body a GET must return */
+	const char *path;
+	int64_t size;		/* of the body a GET must return, of a file */
 };
 
 /* A measurement in progress: owned by the main loop of the program. */

@@ -9,6 +9,7 @@ contender of the same run to count as the limit of what is possible.
 """
 from dataclasses import dataclass, field
 
+import files
 import tools
 import worker
 
@@ -67,6 +68,19 @@ TABLE = [
     Row("queue", "an item from one task to another through 64 places",
         ours("aw_queue"),
         [python("asyncio", "py_queue.py"), go("go", "go_queue.go")]),
+    Row("lines", "a line of 100 bytes of a log of 1 GB, beside a ticker",
+        Contender("ours", "build", "aw_lines", run=files.lines),
+        [Contender("bare", "build", "bare_lines", run=files.lines),
+         Contender("wc", "tool", "wc", (), "coreutils", files.wc),
+         Contender("aiofiles", "python", "py_lines.py",
+                   ("uvloop", "aiofiles"), "python3-uvloop python3-aiofiles",
+                   files.lines)]),
+    Row("files", "a file of 1 KiB out of 100,000, 64 at once",
+        Contender("ours", "build", "aw_files", run=files.files),
+        [Contender("bare", "build", "bare_files", run=files.files),
+         Contender("aiofiles", "python", "py_files.py",
+                   ("uvloop", "aiofiles"), "python3-uvloop python3-aiofiles",
+                   files.files)]),
     Row("pg-point", "pooled SELECT by key, PostgreSQL, 10 connections",
         ours("aw_pg_point"),
         [bare("bare_pg"),

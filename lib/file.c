@@ -280,11 +280,10 @@ aw__file_drop(struct aw_file *file)
 {
 	if (!file->handle)
 		return;
-	aw__io_drop(file->now);
-	aw__io_drop(file->ahead);
+	aw__file_forget_read(file);
 	aw__io_drop(file->out);
 	aw__io_drop(file->behind);
-	file->now = file->ahead = file->out = file->behind = NULL;
+	file->out = file->behind = NULL;
 	aw_fd_free(file->ready);
 	file->ready = NULL;
 	aw__handle_unref(file->handle);

@@ -5,7 +5,7 @@
  *	struct aw__handle   an open descriptor, counted
  *	struct aw__io       one read, write or sync of a handle, with its buffer
  *	struct aw__call     a function that runs in a helper thread as a whole
- *	struct aw_file      the user's: a position and up to four ios
+ *	struct aw_file      the user's: a position and its ios
  */
 #ifndef AW__FILE_PRIVATE_H
 #define AW__FILE_PRIVATE_H
@@ -16,7 +16,8 @@
 
 #define AW__FILE_ROOM 4096		/* before a block, for a line's rest */
 #define AW__FILE_FIRST (16 << 10)	/* bytes of the first block read */
-#define AW__FILE_BLOCK (256 << 10)	/* of the others */
+#define AW__FILE_BLOCK (512 << 10)	/* of the others */
+#define AW__FILE_AHEAD 2		/* blocks that are read ahead */
 #define AW__FILE_OUT (64 << 10)		/* written at once */
 #define AW__FILE_LINE (1 << 20)		/* longest line, unless told */
 #define AW__PIECE (8u << 20)		/* between two looks at a stop */
@@ -182,7 +183,8 @@ int aw__write_all(int fd, const void *data, size_t size, atomic_bool *stop);
 struct aw_file {
 	struct aw__handle *handle;	/* NULL: the loop has ended */
 	struct aw_closer closer;
-	struct aw__io *now, *ahead;	/* reading */
+	struct aw__io *now;		/* reading: handed out, ... */
+	struct aw__io *ahead[AW__FILE_AHEAD];	/* ... and what follows */
 	struct aw__io *out, *behind;	/* writing */
 	struct aw_fd *ready;		/* of what has no position */
 	int64_t pos;			/* of the caller's next byte */

@@ -2,10 +2,14 @@
 /*
  * Reading in order: blocks are handed out while the next one is read.
  *
- *	now:    [ room |begin: still to be handed out :end]
- *	                ^ position
- *	ahead:  [ room | read, or being read ............ ]
- *	                ^ position + (end - begin)
+ *	now:       [ room |begin: still to be handed out :end]
+ *	                   ^ position
+ *	ahead[0]:  [ room | read, or being read ............ ]
+ *	                   ^ position + (end - begin)
+ *	ahead[1]:  [ room | the same, of what follows ...... ]
+ *
+ * With two of them whoever reads has the next one at hand when the first is
+ * done, and does not go to sleep in between.
  *
  * The room before a block takes the rest of a line that began in the one
  * before, so that a line is in one piece.
@@ -25,9 +29,14 @@ buffered(const struct aw_file *file)
 void
 aw__file_forget_read(struct aw_file *file)
 {
+	int i;
+
 	aw__io_drop(file->now);
-	aw__io_drop(file->ahead);
-	file->now = file->ahead = NULL;
+	file->now = NULL;
+	for (i = 0; i < AW__FILE_AHEAD; i++) {
+		aw__io_drop(file->ahead[i]);
+		file->ahead[i] = NULL;
+	}
 	file->block = 0;
 	file->stale = false;
 }
@@ -73,63 +82,90 @@ make_block(struct aw_file *file, struct aw__io **io)
 				 file->block);
 }
 
+static inline bool
+is_idle(const struct aw__io *io)
+{
+	return !io || io->state == AW__IO_IDLE;
+}
+
 static int
-start_block(struct aw_file *file)
+start_block(struct aw_file *file, struct aw__io **place, int64_t at)
 {
 	struct aw__io *io;
 	int r;
 
 	if (file->block == 0)
 		file->block = AW__FILE_FIRST;
-	r = make_block(file, &file->ahead);
+	r = make_block(file, place);
 	if (r < 0)
 		return r;
-	io = file->ahead;
+	io = *place;
 	io->kind = AW__IO_READ;
 	io->bytes = io->data + AW__FILE_ROOM;
 	io->size = file->block;
-	io->at = file->handle->stream ? -1
-				      : file->pos + (int64_t)buffered(file);
+	io->at = file->handle->stream ? -1 : at;
 	return aw__io_start(io);
 }
 
-/* Nobody has asked for it yet: its failure is told to who will. */
+/* Nobody has asked for these blocks yet: a failure is told to who will. */
 static void
 start_ahead(struct aw_file *file)
 {
 	struct aw__failure *failure = aw__failure_here(), before = { 0 };
+	int64_t at = file->pos + (int64_t)buffered(file);
+	int i, r = 0;
 
 	aw__failure_move(failure, &before);
-	if (start_block(file) < 0)
+	for (i = 0; i < AW__FILE_AHEAD && r == 0; i++) {
+		if (is_idle(file->ahead[i]))
+			r = start_block(file, &file->ahead[i], at);
+		if (r == 0)
+			at += (int64_t)file->ahead[i]->size;
+	}
+	if (r < 0)
 		aw__failure_fini(failure);
 	aw__failure_move(&before, failure);
 }
 
-/* Until `ahead` has been read; its result. */
+/* The file ended, or a block was short: what follows is read at the wrong
+ * place. */
+static void
+drop_followers(struct aw_file *file)
+{
+	int i;
+
+	for (i = 1; i < AW__FILE_AHEAD; i++)
+		if (!is_idle(file->ahead[i])) {
+			aw__io_drop(file->ahead[i]);
+			file->ahead[i] = NULL;
+		}
+}
+
+/* Until the first block ahead has been read; its result. */
 static int64_t
 await_block(struct aw_file *file, struct aw_task *self)
 {
+	struct aw__io **first = &file->ahead[0];
 	bool stream = file->handle->stream;
 	int r;
 
 	do {
-		if (!file->ahead || file->ahead->state == AW__IO_IDLE) {
+		if (is_idle(*first)) {
 			r = stream ? aw__file_ready(file, AW_FD_READ) : 0;
 			if (r == 0)
-				r = start_block(file);
+				r = start_block(file, first, file->pos +
+						(int64_t)buffered(file));
 			if (r < 0)
 				return r;
 		}
-		r = aw__io_wait(file->ahead, self, "a block of a file", file,
-				0);
+		r = aw__io_wait(*first, self, "a block of a file", file, 0);
 		if (r < 0)
 			return r;
-		file->ahead->state = AW__IO_IDLE;
-	} while (stream && file->ahead->result == -EAGAIN);
-	if (file->ahead->result < 0)
-		return aw__file_fail(file, (int)file->ahead->result,
-				     "reading");
-	return file->ahead->result;
+		(*first)->state = AW__IO_IDLE;
+	} while (stream && (*first)->result == -EAGAIN);
+	if ((*first)->result < 0)
+		return aw__file_fail(file, (int)(*first)->result, "reading");
+	return (*first)->result;
 }
 
 /* The rest of a line does not fit before the next block: that is copied
@@ -157,10 +193,11 @@ append_block(struct aw__io *now, const struct aw__io *ahead, size_t got)
 	return 0;
 }
 
+/* The first block ahead becomes the one to be handed out. */
 static void
 swap_blocks(struct aw_file *file, size_t got)
 {
-	struct aw__io *now = file->ahead, *before = file->now;
+	struct aw__io *now = file->ahead[0], *before = file->now;
 	size_t rest = buffered(file);
 
 	now->begin = AW__FILE_ROOM - rest;
@@ -169,7 +206,19 @@ swap_blocks(struct aw_file *file, size_t got)
 		memcpy(now->data + now->begin, before->data + before->begin,
 		       rest);
 	file->now = now;
-	file->ahead = before;
+	file->ahead[0] = before;
+}
+
+/* The first one ahead is idle now: the last. */
+static void
+rotate(struct aw_file *file)
+{
+	struct aw__io *idle = file->ahead[0];
+	int i;
+
+	for (i = 1; i < AW__FILE_AHEAD; i++)
+		file->ahead[i - 1] = file->ahead[i];
+	file->ahead[AW__FILE_AHEAD - 1] = idle;
 }
 
 /* Adds a block to what is buffered: 1; 0 at the end of the file; a code. */
@@ -180,15 +229,20 @@ fill(struct aw_file *file, struct aw_task *self)
 	bool full;
 	int r = 0;
 
-	if (n <= 0)
+	if (n < 0)
 		return (int)n;
-	full = (size_t)n == file->ahead->size;
+	full = (size_t)n == file->ahead[0]->size;
+	if (!full)
+		drop_followers(file);
+	if (n == 0)
+		return 0;
 	if (buffered(file) <= AW__FILE_ROOM)
 		swap_blocks(file, (size_t)n);
 	else
-		r = append_block(file->now, file->ahead, (size_t)n);
+		r = append_block(file->now, file->ahead[0], (size_t)n);
 	if (r < 0)
 		return r;
+	rotate(file);
 	if (full && !file->handle->stream) {
 		file->block = AW__FILE_BLOCK;
 		start_ahead(file);

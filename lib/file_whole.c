@@ -49,9 +49,9 @@ is_too_long(const struct growing *g)
 }
 
 /* A file of /proc tells no size, and one that is being written grows: it has
- * ended when a read says so. */
+ * ended when a read says so, or when as much is there as it told. */
 static int
-read_all(int fd, struct growing *g)
+read_all(int fd, struct growing *g, size_t told)
 {
 	ssize_t n;
 	int r;
@@ -65,6 +65,8 @@ read_all(int fd, struct growing *g)
 		g->n += n > 0 ? (size_t)n : 0;
 		if (is_too_long(g))
 			return AW_ELIMIT;
+		if (told > 0 && g->n == told)
+			return 0;
 		r = g->n > g->room ? grow(g, 2 * g->n) : 0;
 		if (r < 0)
 			return r;
@@ -85,7 +87,7 @@ slurp_fd(int fd, struct growing *g)
 	if (g->max != AW_FOREVER && st.st_size > g->max)
 		return AW_ELIMIT;
 	r = grow(g, st.st_size > 0 ? (size_t)st.st_size : SLURP_FIRST);
-	return r < 0 ? r : read_all(fd, g);
+	return r < 0 ? r : read_all(fd, g, (size_t)st.st_size);
 }
 
 static int

@@ -19,6 +19,7 @@ def options():
     parser.add_argument("--tasks", type=int, default=100)
     parser.add_argument("--dsn")
     parser.add_argument("--url")
+    parser.add_argument("--path")
     parser.add_argument("--size", type=int, default=1024)
     return parser.parse_args()
 

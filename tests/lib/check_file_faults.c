@@ -375,8 +375,10 @@ static void
 add(TCase *tcase)
 {
 	tcase_add_test(tcase, no_call_of_a_file_is_made_by_the_loop);
-	tcase_add_test(tcase, without_memory_each_call_fails_and_leaves_nothing);
-	tcase_add_test(tcase, a_close_that_nobody_can_be_given_is_made_in_place);
+	tcase_add_test(tcase,
+		       without_memory_each_call_fails_and_leaves_nothing);
+	tcase_add_test(tcase,
+		       a_close_that_nobody_can_be_given_is_made_in_place);
 	if (!suite_forks())
 		return;
 	tcase_add_test(tcase,
@@ -396,7 +398,8 @@ main(void)
 	tcase_set_timeout(ring, 60);
 	if (suite_forks()) {
 		tcase_add_test(ring, the_metrics_tell_who_does_it);
-		tcase_add_test(ring, a_forbidden_ring_is_told_and_threads_do_it);
+		tcase_add_test(ring,
+			       a_forbidden_ring_is_told_and_threads_do_it);
 	}
 	suite_add_tcase(suite, ring);
 	return suite_run(suite);

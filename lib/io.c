@@ -33,6 +33,7 @@ struct side {
 	ev_io io;
 	struct aw_fd *fd;
 	struct aw__wait *wait;		/* the task that waits, or NULL */
+	const struct aw__wait *woken;	/* told, and its task has not run */
 	bool armed;			/* started by us; libev itself stops a
 					 * watcher that it cannot serve */
 	bool ready;			/* stopped by an event */
@@ -52,8 +53,10 @@ struct aw_fd {
 	struct aw_defer gone;		/* tells fn that it was closed */
 };
 
-/* A woken task may not have run yet when the next poll reports the same
- * bytes again: a few such events are let pass. */
+/* A task that works on what it has read has not come back yet when the next
+ * poll reports more: a few such events are let pass. Those that come before
+ * the woken task has run do not count, be they ever so many: a thousand
+ * descriptors that are ready at once take 16 batches. */
 #define NOISE_MAX 4
 
 static const int side_event[2] = { AW_FD_READ, AW_FD_WRITE };
@@ -119,10 +122,11 @@ on_event(EV_P_ ev_io *io, int revents)
 		disarm(side);
 	if (side->wait) {
 		aw__wake(side->wait, revents & EV_ERROR ? -EBADF : event);
+		side->woken = side->wait;
 		side->wait = NULL;
 	} else if (fd->watched & event) {
 		fd->fn(fd->arg, event);
-	} else if (++side->noise >= NOISE_MAX) {
+	} else if (!side->woken && ++side->noise >= NOISE_MAX) {
 		side->ready = true;
 		disarm(side);
 	}
@@ -301,9 +305,12 @@ detach(struct aw_fd *fd, const struct aw__wait *wait)
 {
 	int i;
 
-	for (i = 0; i < 2; i++)
+	for (i = 0; i < 2; i++) {
 		if (fd->side[i].wait == wait)
 			fd->side[i].wait = NULL;
+		if (fd->side[i].woken == wait)
+			fd->side[i].woken = NULL;
+	}
 	if (!fd->side[1].wait && !(fd->watched & AW_FD_WRITE))
 		disarm(&fd->side[1]);
 }

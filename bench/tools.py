@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The measuring tools of others: their command lines, and their reports as
 {"ops", "seconds"}. Each makes the same requests as our programs."""
+import json
 import re
 
 from servers import mysql_parts
@@ -55,3 +56,16 @@ def wrk(bench, contender):
         lambda text: {
             "ops": number(r"(\d+) requests in", text),
             "rate": number(r"Requests/sec:\s+([\d.]+)", text)})
+
+
+def echo(bench, contender):
+    """The server starts the load itself, and ends with its connections; the
+    line of the result is the load's."""
+    load = bench.find("echo_load")
+    if not load:
+        raise ValueError("echo_load is not built")
+    return bench.metered(
+        contender,
+        [*bench.command(contender), "--seconds", str(bench.seconds),
+         "--connections", "1000", "--size", "512", "--url", str(load)],
+        json.loads)

@@ -13,6 +13,7 @@
  * one waits at once and does not first learn EAGAIN.
  */
 #include <limits.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "runtime.h"
@@ -75,14 +76,22 @@ wait_readable(struct aw_stream *s)
 	return r;
 }
 
-/* One read(2). 1..: bytes; 0: the end; -EAGAIN: wait; else the error. */
+static ssize_t
+receive(const struct aw_stream *s, void *to, size_t n)
+{
+	if (s->kind == AW__STREAM_PIPE || s->kind == AW__STREAM_TTY)
+		return read(s->number, to, n);
+	return recv(s->number, to, n, 0);
+}
+
+/* One read. 1..: bytes; 0: the end; -EAGAIN: wait; else the error. */
 static int
 read_once(struct aw_stream *s, void *to, size_t n)
 {
 	ssize_t got;
 
 	do
-		got = read(s->number, to, n);
+		got = receive(s, to, n);
 	while (got < 0 && errno == EINTR);
 	if (got > 0) {
 		s->quiet = (size_t)got < n;

@@ -84,6 +84,28 @@ bench_more(struct bench *b)
 	return true;
 }
 
+bool
+bench_round(struct bench *b, int64_t n)
+{
+	if (b->opt->ops ? b->started >= b->opt->ops
+			: b->started > 0 && bench_now() >= b->end)
+		return false;
+	b->started += n;
+	return true;
+}
+
+void
+bench_pause(struct bench *b)
+{
+	b->paused = bench_now();
+}
+
+void
+bench_resume(struct bench *b)
+{
+	b->begin += bench_now() - b->paused;
+}
+
 void
 bench_report(const struct bench *b)
 {

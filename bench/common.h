@@ -38,6 +38,7 @@ struct bench {
 	int64_t done;		/* operations ended, with the right result */
 	double begin;
 	double end;
+	double paused;		/* since then, while paused */
 };
 
 void bench_options_parse(struct bench_options *opt, int argc, char **argv);
@@ -52,6 +53,14 @@ void bench_begin(struct bench *b, const struct bench_options *opt);
  * time only: at a million operations a second reading it is the benchmark.
  */
 bool bench_more(struct bench *b);
+
+/* The same for n operations that belong together. */
+bool bench_round(struct bench *b, int64_t n);
+
+/* What happens between the two is not part of the operations, and the time
+ * it takes does not count; it does count for when the run ends. */
+void bench_pause(struct bench *b);
+void bench_resume(struct bench *b);
 
 /* Print the line of JSON. */
 void bench_report(const struct bench *b);

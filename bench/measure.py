@@ -77,6 +77,7 @@ class Bench:
         self.opt = opt
         self.rounds = opt.rounds
         self.seconds = opt.seconds
+        self.park = 100000 if opt.quick else 1000000
         self.source = SOURCE
         self.build = find_build(opt.build)
         self.kept = {}
@@ -187,7 +188,7 @@ class Bench:
         if contender.run:
             return contender.run(self, contender)
         argv = [*self.command(contender), "--seconds", str(self.seconds),
-                *self.servers.fill(row.args)]
+                *self.servers.fill(row.args, park=self.park)]
         return self.metered(contender, argv, json.loads)
 
     def row(self, row):

@@ -33,7 +33,7 @@ class Row:
     peers: list = field(default_factory=list)
     unit: str = "1/s"
     servers: tuple = ()
-    args: tuple = ()            # {pg} {mysql} {http} are filled in
+    args: tuple = ()            # {pg} {mysql} {http} {park} are filled in
     limit: tuple = ()           # (contender, factor)
 
 
@@ -68,6 +68,24 @@ TABLE = [
     Row("queue", "an item from one task to another through 64 places",
         ours("aw_queue"),
         [python("asyncio", "py_queue.py"), go("go", "go_queue.go")]),
+    Row("lock", "lock and unlock a mutex that nobody else wants",
+        ours("aw_lock"),
+        [bare("bare_lock"),
+         python("asyncio", "py_lock.py"), go("go", "go_lock.go")]),
+    Row("timers", "one of 100,000 timers armed and called back",
+        ours("aw_timers"),
+        [bare("bare_timers"),
+         python("asyncio", "py_timers.py"), go("go", "go_timers.go")],
+        args=("--tasks", "100000")),
+    Row("cancel", "one of 100,000 sleepers cancelled and joined",
+        ours("aw_cancel"),
+        [python("asyncio", "py_cancel.py"), go("go", "go_cancel.go")],
+        args=("--tasks", "100000")),
+    Row("park", "one of a million tasks (--quick: 100,000) started, parked, "
+        "woken and joined",
+        ours("aw_park"),
+        [python("asyncio", "py_park.py"), go("go", "go_park.go")],
+        args=("--tasks", "{park}")),
     Row("lines", "a line of 100 bytes of a log of 1 GB, beside a ticker",
         Contender("ours", "build", "aw_lines", run=files.lines),
         [Contender("bare", "build", "bare_lines", run=files.lines),

@@ -93,12 +93,13 @@ class Servers:
         path.write_bytes(data)
         path.chmod(0o644)
 
-    def fill(self, args):
-        """{pg}, {mysql} and {http} of a command line."""
+    def fill(self, args, **more):
+        """{pg}, {mysql}, {http} and what is given of a command line."""
         words = {
             "pg": self.env.get("AWAIT_TEST_PG", ""),
             "mysql": self.env.get("AWAIT_TEST_MYSQL", ""),
             "http": self.env.get("AWAIT_TEST_HTTP", "") + "/bench/1k.bin",
+            **more,
         }
         return [arg.format(**words) for arg in args]
 

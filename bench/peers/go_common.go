@@ -53,6 +53,26 @@ func more() bool {
 	return true
 }
 
+// round counts n operations that belong together.
+func round(n int64) bool {
+	if *ops != 0 {
+		if started >= *ops {
+			return false
+		}
+	} else if started > 0 && time.Now().After(end) {
+		return false
+	}
+	started += n
+	return true
+}
+
+// uncounted runs fn outside the measured time.
+func uncounted(fn func()) {
+	paused := time.Now()
+	fn()
+	begin = begin.Add(time.Since(paused))
+}
+
 // clients runs fn in n goroutines on all processors, each in a loop of its
 // own until the time is over or its share of --ops is done.
 func clients(n int, fn func(id func() int)) {

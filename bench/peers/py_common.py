@@ -2,6 +2,7 @@
 """What the Python peers share: the command line and result of bench/common.h."""
 import argparse
 import asyncio
+import contextlib
 import json
 import time
 
@@ -42,6 +43,23 @@ class Bench:
             return False
         self.started += 1
         return True
+
+    def round(self, n):
+        """The same for n operations that belong together."""
+        if self.opt.ops:
+            if self.started >= self.opt.ops:
+                return False
+        elif self.started > 0 and time.monotonic() >= self.end:
+            return False
+        self.started += n
+        return True
+
+    @contextlib.contextmanager
+    def pause(self):
+        """What happens inside is outside the measured time."""
+        paused = time.monotonic()
+        yield
+        self.begin += time.monotonic() - paused
 
     def report(self):
         seconds = time.monotonic() - self.begin

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Row cancel: --tasks of them sleep, each until another time; they are all
+ * cancelled and joined. Starting them is outside the clock.
+ */
+#include "common.h"
+
+#include <await/await.h>
+
+static int64_t cancelled;
+
+static int
+sleeper(void *arg)
+{
+	int r = aw_sleep(3600.0 + 1e-3 * (double)(intptr_t)arg);
+
+	cancelled += r == AW_ECANCELED;
+	return r;
+}
+
+static int
+round_of_sleepers(struct bench *bench, int n)
+{
+	uint32_t state = 2463534242;
+	int64_t before = cancelled;
+	AW_GROUP(group);
+
+	bench_pause(bench);
+	for (int i = 0; i < n; i++)
+		AW_TRY(aw_go(&group, sleeper,
+			     (void *)(intptr_t)bench_random_id(&state)));
+	AW_TRY(aw_sleep(0.001));	/* they all sleep now */
+	bench_resume(bench);
+	aw_group_stop(&group);
+	AW_TRY(aw_group_wait(&group));
+	if (cancelled - before != n)
+		return aw_fail(AW_EUSAGE, "not every sleeper was cancelled");
+	bench->done += n;
+	return 0;
+}
+
+static int
+app(void *arg)
+{
+	const struct bench_options *opt = arg;
+	struct bench bench;
+
+	bench_begin(&bench, opt);
+	while (bench_round(&bench, opt->tasks))
+		AW_TRY(round_of_sleepers(&bench, opt->tasks));
+	bench_report(&bench);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct bench_options opt;
+
+	bench_options_parse(&opt, argc, argv);
+	return aw_main(app, &opt);
+}

@@ -18,7 +18,7 @@
 static int
 reserve(struct aw_response *res, size_t n)
 {
-	size_t capacity = res->capacity ? res->capacity : 4096;
+	size_t capacity = res->capacity ? res->capacity : AW__KEEP_BODY;
 	char *body;
 
 	if (n <= res->capacity)
@@ -31,6 +31,25 @@ reserve(struct aw_response *res, size_t n)
 	res->body = body;
 	res->capacity = capacity;
 	return 0;
+}
+
+/* A body waits for its user, often beside many others, so it gives back what
+ * doubling left over. */
+void
+aw__easy_trim(struct aw_response *res)
+{
+	size_t size = res->size + 1;
+	char *body;
+
+	if (size < AW__KEEP_BODY)
+		size = AW__KEEP_BODY;
+	if (size > res->capacity / 8 * 7)
+		return;
+	body = realloc(res->body, size);
+	if (body) {
+		res->body = body;
+		res->capacity = size;
+	}
 }
 
 /* Before the first byte: room for what was announced, within reason; a body
@@ -156,7 +175,7 @@ prime_transport(struct aw_http *http, CURL *easy)
 	SET(CURLOPT_HTTP09_ALLOWED, 0L);
 	SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
-	SET(CURLOPT_BUFFERSIZE, 16384L);
+	SET(CURLOPT_BUFFERSIZE, http->buffer);
 	SET(CURLOPT_DNS_CACHE_TIMEOUT, -1L);
 	SET(CURLOPT_MAXAGE_CONN, 15L);
 	SET(CURLOPT_MAXLIFETIME_CONN, 3600L);

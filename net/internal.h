@@ -26,7 +26,7 @@
 
 #define AW__MAX_URL (64 * 1024)
 #define AW__MAX_HEADERS (100 * 1024)
-#define AW__KEEP_BODY (8 * 1024)	/* of an idle handle */
+#define AW__KEEP_BODY ((size_t)4096)	/* of an idle handle */
 #define AW__KEEP_IDLE 128		/* idle handles */
 #define AW__RETRY_TOKENS 10.0		/* of a session, at most */
 
@@ -188,6 +188,7 @@ struct aw_http {
 	int64_t max_body;
 	double retry_tokens;		/* retries that may still be made */
 	int redirects, retries;
+	long buffer;			/* of a transfer under way */
 	bool public_only, ok, identity, insecure, cleartext_auth;
 };
 
@@ -301,6 +302,7 @@ double aw__retry_backoff(int attempt, double random, double retry_after);
 int aw__easy_take(struct aw_http *http, struct aw_response **ret);
 void aw__easy_give(struct aw_response *res);
 void aw__easy_free(struct aw_response *res);
+void aw__easy_trim(struct aw_response *res);
 int aw__easy_url(struct aw_response *res);
 int aw__easy_method(struct aw_response *res, const char *method,
 		    const struct aw__body *body);

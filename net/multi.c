@@ -74,6 +74,7 @@ finish(struct aw_http *http, struct aw_response *res, CURLcode code)
 {
 	curl_multi_remove_handle(http->multi, res->easy);
 	aw__multi_connected(res);
+	aw__easy_trim(res);
 	res->code = code;
 	res->state = AW__DONE;
 	aw__limiter_leave(&http->limiter, &res->slot);

@@ -119,6 +119,8 @@ check_options(const struct aw_http_options *o)
 	if (o->max_per_host < 0 || o->max_total < 0)
 		return aw_fail(-EINVAL, "max_per_host and max_total must be "
 			       "positive");
+	if (o->buffer && (o->buffer < AW_KIB(1) || o->buffer > AW_KIB(512)))
+		return aw_fail(-EINVAL, "buffer must be 1 to 512 KiB");
 	if (o->policy != AW_HTTP_ANY_ADDRESS &&
 	    o->policy != AW_HTTP_PUBLIC_ONLY)
 		return aw_fail(-EINVAL, "policy: unknown value %d", o->policy);
@@ -169,6 +171,7 @@ copy_numbers(struct aw_http *http, const struct aw_http_options *o)
 	http->max_body = or_limit(o->max_body, AW_MIB(64));
 	http->redirects = o->redirects ? o->redirects : 10;
 	http->retries = o->retries;
+	http->buffer = o->buffer ? o->buffer : (long)AW_KIB(16);
 	http->retry_tokens = AW__RETRY_TOKENS;
 	http->public_only = o->policy == AW_HTTP_PUBLIC_ONLY;
 	http->ok = o->ok;

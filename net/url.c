@@ -21,6 +21,15 @@
 #define CURLU_PUNYCODE 0	/* libcurl before 7.88.0 */
 #endif
 
+/* A URL to be taken apart. */
+struct parsing {
+	struct aw__target *ret;
+	const char *base;		/* or NULL */
+	const char *url;
+	const char *query;		/* encoded, to be added */
+	unsigned flags;
+};
+
 static int
 url_error(CURLUcode code, const char *url)
 {
@@ -231,19 +240,30 @@ load(CURLU *u, const char *base, const char *url, unsigned flags)
 }
 
 static int
-parse(struct aw__target *ret, const char *base, const char *url,
-      unsigned flags, const char *query)
+parse_here(void *arg)
 {
+	const struct parsing *p = arg;
 	CURLU *u = curl_url();
 	int r;
 
 	if (!u)
 		return aw_fail(-ENOMEM, "no memory for a URL");
-	r = load(u, base, url, flags);
+	r = load(u, p->base, p->url, p->flags);
 	if (!r)
-		r = take_apart(ret, u, url, query);
+		r = take_apart(p->ret, u, p->url, p->query);
 	curl_url_cleanup(u);
 	return r;
+}
+
+/* libcurl's printf alone takes 5 KiB of stack (7.88.1 lib/mprintf.c), two
+ * pages that each task with a request would keep.  What is wrong with a URL
+ * must be told to the task: so it is found once more, on the task's stack. */
+static int
+parse(struct parsing p)
+{
+	int r = aw_on_loop_stack(parse_here, &p);
+
+	return r ? parse_here(&p) : 0;
 }
 
 int
@@ -261,7 +281,7 @@ aw__target_parse(struct aw__target *ret, const char *base, const char *url,
 	r = aw__encode_pairs(&encoded, query, false);
 	if (r)
 		return r;
-	r = parse(ret, base, url, 0, encoded);
+	r = parse((struct parsing){ ret, base, url, encoded, 0 });
 	free(encoded);
 	return r;
 }
@@ -271,7 +291,8 @@ int
 aw__target_follow(struct aw__target *ret, const struct aw__target *from,
 		  const char *location)
 {
-	return parse(ret, from->url, location, CURLU_ALLOW_SPACE, "");
+	return parse((struct parsing){ ret, from->url, location, "",
+				       CURLU_ALLOW_SPACE });
 }
 
 bool

@@ -74,6 +74,7 @@ struct aw_http_options {
 	int redirects;			/* followed: 10; AW_NONE: none */
 	int retries;			/* further attempts: 0 */
 	int policy;			/* enum aw_http_policy */
+	int buffer;			/* bytes a transfer reads: 16 KiB */
 	bool ok;			/* status >= 400 is AW_EHTTP */
 	bool identity;			/* do not ask for compression */
 	bool insecure;			/* do not verify certificates */
@@ -211,7 +212,9 @@ aw_auth_bearer(const char *token)
  * @options: may be NULL
  *
  * Nothing is connected and nothing awaited.  The session belongs to the loop
- * in which its first request is made.
+ * in which its first request is made.  Each transfer under way has a buffer of
+ * the option buffer, 1 to 512 KiB: a smaller one suits many transfers of small
+ * bodies, a larger one few of large bodies.
  *
  * Return: 0; -EINVAL (a bad URL, header, address or number); AW_EUSAGE (the
  * size of @options); -ENOMEM.

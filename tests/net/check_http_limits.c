@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How many at once and in which order; addresses that are not allowed. */
+#include <malloc.h>
+
 #include "web.h"
 
 #define OK "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -364,11 +366,64 @@ START_TEST(the_second_address_is_tried_when_the_first_refuses)
 }
 END_TEST
 
+/* The body decoded to 8,893 bytes for which 16 KiB had been taken. */
+static int
+trim_app(void *arg)
+{
+	AW_AUTO(aw_http, http);
+	AW_AUTO(aw_response, res);
+	void *held;
+
+	(void)arg;
+	AW_TRY(aw_http_open(&http, .base = env("AWAIT_TEST_HTTP")));
+	AW_TRY(aw_http_get(http, &res, "/gzip"));
+	WANT(aw_response_body(res).size == 8893);
+	held = (void *)(uintptr_t)aw_response_body(res).data;
+	WANT(malloc_usable_size(held) < 10000);
+	WANT(strlen(aw_response_body(res).data) == 8893);
+	return 0;
+}
+
+START_TEST(a_body_takes_no_more_memory_than_it_needs)
+{
+	expect_run(trim_app, NULL);
+}
+END_TEST
+
+static int
+buffer_app(void *arg)
+{
+	AW_AUTO(aw_http, small);
+	AW_AUTO(aw_response, a);
+	AW_AUTO(aw_response, b);
+	struct aw_http *none = NULL;
+
+	(void)arg;
+	WANT(aw_http_open(&none, .buffer = 1023) == -EINVAL && !none);
+	WANT(aw_http_open(&none, .buffer = (512 << 10) + 1) == -EINVAL &&
+	     !none);
+	AW_TRY(aw_http_open(&small, .base = env("AWAIT_TEST_HTTP"),
+			    .buffer = 1024));
+	AW_TRY(aw_http_get(small, &a, "/gzip"));
+	WANT(aw_response_body(a).size == 8893);
+	WANT(strncmp(aw_response_body(a).data, "1\n2\n3\n", 6) == 0);
+	AW_TRY(aw_http_get(small, &b, "/big/1m"));
+	WANT(aw_response_body(b).size == 1 << 20);
+	return 0;
+}
+
+START_TEST(a_small_buffer_brings_the_same_bodies)
+{
+	expect_run(buffer_app, NULL);
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *suite = suite_create("http limits");
 	TCase *limits = tcase_create("limits");
+	TCase *memory = tcase_create("memory");
 	TCase *names = tcase_create("names");
 
 	tcase_add_test(limits,
@@ -377,11 +432,14 @@ main(void)
 	tcase_add_test(limits, the_total_counts_over_all_hosts);
 	tcase_add_test(limits, a_cancelled_waiter_passes_its_turn_on);
 	tcase_add_test(limits, no_slot_is_lost_when_grant_and_cancel_meet);
+	tcase_add_test(memory, a_body_takes_no_more_memory_than_it_needs);
+	tcase_add_test(memory, a_small_buffer_brings_the_same_bodies);
 	tcase_add_test(names, with_public_only_nothing_private_is_reached);
 	tcase_add_test(names, a_name_is_looked_up_and_its_connection_kept);
 	tcase_add_test(names,
 		       the_second_address_is_tried_when_the_first_refuses);
 	suite_add_tcase(suite, limits);
+	suite_add_tcase(suite, memory);
 	suite_add_tcase(suite, names);
 	return suite_run(suite);
 }

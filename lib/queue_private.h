@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lib/queue_order.c, for lib/queue.c: which item of a priority queue is next. */
+/* lib/queue_order.c, for lib/queue.c: which item is next, by priority. */
 #ifndef AW__QUEUE_PRIVATE_H
 #define AW__QUEUE_PRIVATE_H
 

@@ -99,7 +99,8 @@ struct aw_case {
  *
  * Return: the index of the chosen case (>= 0); -ECANCELED; -ETIME;
  * -ETIMEDOUT (a budget); -EINVAL (no case, a bad case, a task joined or
- * released already); -EBUSY (another task waits for the task, subscriber or descriptor);
+ * released already); -EBUSY (another task waits for the task, subscriber or
+ * descriptor);
  * -EBADF; -EDEADLK (the task itself; AW_NO_AWAIT); AW_EUSAGE; -ENOMEM.  No
  * case was chosen then.
  * Lifetime: @cases and what they name must stay until it returns.

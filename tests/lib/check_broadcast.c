@@ -412,7 +412,8 @@ main(void)
 	tcase_add_test(t, what_nobody_sees_is_gone_and_needs_no_room);
 	tcase_add_test(t, a_put_waits_for_the_slowest_until_it_reads_or_leaves);
 	tcase_add_test(t, the_oldest_is_dropped_and_who_missed_it_is_told);
-	tcase_add_test(t, the_latest_is_dropped_and_all_are_told_also_at_the_end);
+	tcase_add_test(t,
+		       the_latest_is_dropped_and_all_are_told_also_at_the_end);
 	tcase_add_test(t, with_room_for_one_and_replay_it_is_a_value_to_watch);
 	tcase_add_test(t, what_was_missed_is_kept_until_somebody_asks);
 	tcase_add_loop_test(

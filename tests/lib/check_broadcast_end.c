@@ -174,7 +174,7 @@ leaves(void *arg)
 	note("status %s", name(aw_join(reader, NULL)));
 	reader = aw_spawn("next", next, &two);
 	let_others_run();
-	next(&two);			/* it has 1 already, and waits no more */
+	next(&two);			/* it has 1, and waits no more */
 	return aw_join(reader, NULL);
 }
 

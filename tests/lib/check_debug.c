@@ -3,7 +3,6 @@
 #include <await/debug.h>
 #include <await/driver.h>
 #include <ev.h>
-#include <ucontext.h>
 
 #include "child.h"
 
@@ -161,76 +160,6 @@ START_TEST(in_an_applications_loop_no_signal_is_touched)
 	ck_assert(ended(in_child(true, run_attached_stall), 0));
 	ck_assert_said("await: task 'reader' keeps the loop\n");
 	ck_assert_not_said("busy_until");
-}
-END_TEST
-
-static void
-mine(int number)
-{
-	(void)number;
-}
-
-static int
-takes_the_signal(void *arg)
-{
-	struct sigaction action = { .sa_handler = mine };
-
-	sigaction(SIGURG, &action, NULL);
-	return busy_until_the_watchdog_speaks(arg);
-}
-
-static int
-blocks_the_signal(void *arg)
-{
-	sigset_t urgent;
-
-	sigemptyset(&urgent);
-	sigaddset(&urgent, SIGURG);
-	pthread_sigmask(SIG_BLOCK, &urgent, NULL);
-	return busy_until_the_watchdog_speaks(arg);
-}
-
-static ucontext_t here, elsewhere;
-static int result;
-
-static void
-busy_elsewhere(void)
-{
-	result = busy_until_the_watchdog_speaks(NULL);
-}
-
-static int
-has_its_own_stack(void *arg)
-{
-	static char stack[1 << 18];
-
-	(void)arg;
-	getcontext(&elsewhere);
-	elsewhere.uc_stack.ss_sp = stack;
-	elsewhere.uc_stack.ss_size = sizeof stack;
-	elsewhere.uc_link = &here;
-	makecontext(&elsewhere, busy_elsewhere, 0);
-	swapcontext(&here, &elsewhere);
-	return result;
-}
-
-static int (*hidden[])(void *) = {
-	takes_the_signal, blocks_the_signal, has_its_own_stack
-};
-static int hidden_now;
-
-static int
-run_hidden(void)
-{
-	setenv("AWAIT_DEBUG_STALL", "0.002", 1);
-	return aw_run(hidden[hidden_now], NULL, .no_signals = true);
-}
-
-START_TEST(a_stall_that_the_signal_cannot_see_is_told_without_backtrace)
-{
-	hidden_now = _i;
-	ck_assert(ended(in_child(true, run_hidden), 0));
-	ck_assert_str_eq(said, "await: task 'main' keeps the loop\n");
 }
 END_TEST
 
@@ -479,9 +408,6 @@ debug_suite(void)
 	tcase_add_test(t, two_that_keep_it_in_turn_are_both_named);
 	tcase_add_test(t, a_callback_that_keeps_the_loop_is_found_too);
 	tcase_add_test(t, in_an_applications_loop_no_signal_is_touched);
-	tcase_add_loop_test(
-	    t, a_stall_that_the_signal_cannot_see_is_told_without_backtrace, 0,
-	    AW_LENGTH(hidden));
 	tcase_add_test(t, who_yields_and_who_sleeps_keeps_nobody);
 	suite_add_tcase(suite, t);
 	t = tcase_create("ends");

@@ -435,8 +435,8 @@ main(void)
 	tcase_add_test(loops, services_clean_up_after_the_closers_were_called);
 	tcase_add_test(loops,
 		a_service_that_does_not_end_is_cancelled_after_the_grace);
-	tcase_add_test(
-	    loops, under_the_test_clock_a_service_has_its_grace_for_the_outside);
+	tcase_add_test(loops,
+	    under_the_test_clock_a_service_has_its_grace_for_the_outside);
 	tcase_add_test(loops,
 		under_the_test_clock_that_grace_ends_by_the_real_one);
 	tcase_add_test(loops, a_slot_is_finished_with_its_loop);

@@ -297,7 +297,8 @@ main(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, closed_in_the_turn_in_which_the_wait_began);
-	tcase_add_test(t, closed_when_the_other_direction_is_waited_for_already);
+	tcase_add_test(t,
+		       closed_when_the_other_direction_is_waited_for_already);
 	tcase_add_test(t, closed_long_before_one_of_two_gives_up);
 	tcase_add_test(t, closed_under_a_select);
 	tcase_add_test(t, closed_under_a_watch_that_insists);

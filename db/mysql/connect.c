@@ -280,6 +280,11 @@ aw__my_connect(struct aw_db *db, struct aw_conn **ret)
 	r = aw_job_wait(job, "a connection to MariaDB", db);
 	if (r == 0)
 		r = make_conn(db, aw_job_memory(job), ret);
+	else if (r == AW_ETIMEDOUT)
+		/* Maybe not even a name: libmariadb asks for it again and again
+		 * while no name server answers. */
+		aw_fail(r, "MariaDB did not answer within %g s (check the host "
+			"of the DSN, and its port)", db->options.connect);
 	aw_job_free(job);
 	return r;
 }

@@ -204,6 +204,9 @@ aw__pg_connect(struct aw_db *db, struct aw_conn **ret)
 	r = aw_job_wait(job, "a connection to PostgreSQL", db);
 	if (r == 0)
 		r = make_conn(db, aw_job_memory(job), ret);
+	else if (r == AW_ETIMEDOUT)
+		aw_fail(r, "PostgreSQL did not answer within %g s (check the "
+			"host of the DSN, and its port)", db->options.connect);
 	aw_job_free(job);
 	return r;
 }

@@ -131,6 +131,13 @@ static const struct cause causes[] = {
 	{ "certificate", AW_ETLS, "check sslmode and sslrootcert of the DSN" },
 	{ "does not support SSL", AW_ETLS, "check sslmode of the DSN" },
 	{ "definition of service", AW_EAUTH, "check service of the DSN" },
+	/* A value of the DSN, the service file or the environment. */
+	{ " value: \"", AW_EINVAL, "check the values of the DSN" },
+	{ "invalid port number", AW_EINVAL, "check the port of the DSN" },
+	{ "invalid integer value", AW_EINVAL, "check the values of the DSN" },
+	{ "must be an integer", AW_EINVAL, "check the values of the DSN" },
+	{ "could not match", AW_EINVAL, "the hosts and ports of the DSN are "
+	  "not equally many" },
 	{ "timeout expired", AW_ETIMEDOUT, "check host and port of the DSN" },
 	{ "", AW_ECONNECT, "check host and port of the DSN" },
 };

@@ -2,8 +2,10 @@
 /*
  * open.c - a DSN, taken apart once, and the pool on it.
  *
- * PQconninfoParse() finds mistakes of form at once; what only a server can
- * tell (host, password, database) comes with the first connection.  libpq
+ * PQconninfoParse() finds mistakes of form at once, but takes any value: the
+ * two that are most often wrong are looked at here, other values by libpq when
+ * it connects (error.c).  What only a server can tell (host, password,
+ * database) comes with the first connection.  libpq
  * quotes the offending piece of the DSN, which may be a piece of a password:
  * a quoted piece is shown only if the DSN holds no password before it.
  */
@@ -99,6 +101,53 @@ add_ours(struct aw_pg_data *data, const struct aw_db_options *options)
 	return r;
 }
 
+/* A number between 1 and 65535, or several, one for each host; an empty one is
+ * the default. */
+static bool
+are_ports(const char *text)
+{
+	for (;;) {
+		size_t n = strspn(text, "0123456789");
+		long port = strtol(text, NULL, 10);
+
+		if (n > 5 || (n > 0 && (port < 1 || port > 65535)))
+			return false;
+		if (text[n] != ',')
+			return text[n] == '\0';
+		text += n + 1;
+	}
+}
+
+static bool
+is_sslmode(const char *text)
+{
+	static const char *const modes[] = { "disable", "allow", "prefer",
+					     "require", "verify-ca",
+					     "verify-full", "" };
+
+	for (size_t i = 0; i < AW_LENGTH(modes); i++)
+		if (strcmp(text, modes[i]) == 0)
+			return true;
+	return false;
+}
+
+/* The port is not shown: behind a bare "/" of a password it is a piece of
+ * that. */
+static int
+check_values(const struct aw_pg_data *data)
+{
+	const char *port = find(data, "port"), *mode = find(data, "sslmode");
+
+	if (port && !are_ports(port))
+		return aw_fail(AW_EINVAL, "the port of the DSN is no number "
+			       "between 1 and 65535");
+	if (mode && !is_sslmode(mode))
+		return aw_fail(AW_EINVAL, "the sslmode \"%.40s\" of the DSN is "
+			       "not one of disable, allow, prefer, require, "
+			       "verify-ca, verify-full", mode);
+	return 0;
+}
+
 static int
 take_options(struct aw_pg_data *data, const PQconninfoOption *given,
 	     const struct aw_db_options *options)
@@ -180,12 +229,15 @@ parse_dsn(const char *dsn, const struct aw_db_options *options,
 	data = calloc(1, sizeof(*data));
 	r = data ? take_options(data, given, options) : AW_ENOMEM;
 	PQconninfoFree(given);
-	if (r < 0) {
+	if (r < 0)
+		aw_fail(r, "the parts of a DSN");
+	else
+		r = check_values(data);
+	if (r < 0)
 		aw__pg_data_free(data);
-		return aw_fail(r, "the parts of a DSN");
-	}
-	*ret = data;
-	return 0;
+	else
+		*ret = data;
+	return r;
 }
 
 int

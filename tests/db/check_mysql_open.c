@@ -227,7 +227,7 @@ silent(void *arg)
 	WANT(fd >= 0);
 	snprintf(dsn, sizeof(dsn), "mysql://u:p@127.0.0.1:%d/x", port);
 	WANT_OK(aw_mysql_open(&db, dsn, .acquire = 0.4, .connect = 0.2));
-	WANT_OK(fails_saying(db, AW_EPOOL, "time"));
+	WANT_OK(fails_saying(db, AW_EPOOL, "within 0.2 s"));
 	{
 		AW_TIMEOUT(0.05);
 

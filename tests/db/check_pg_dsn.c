@@ -37,6 +37,11 @@ static const struct bad forms[] = {
 	{ "postgresql://u:" SECRET "@[::1/db", "matching" },
 	{ "postgresql://u:1/y?" SECRET "@h/db", "separator" },
 	{ "postgresql://u:1/y?" SECRET "=2@h/db", "query parameter" },
+	{ "postgresql://u:" SECRET "/y@h/db", "the port of the DSN" },
+	{ "postgresql://h:99999/db", "the port of the DSN" },
+	{ "host=a,b port=5432,0", "the port of the DSN" },
+	{ "port=-1", "the port of the DSN" },
+	{ "postgresql://h/db?sslmode=on", "sslmode \"on\"" },
 };
 
 START_TEST(a_mistake_of_form_is_named_not_the_password)
@@ -46,13 +51,6 @@ START_TEST(a_mistake_of_form_is_named_not_the_password)
 			     .no_signals = true) == 0, "%s", why);
 }
 END_TEST
-
-struct refused {
-	const char *name;
-	int code;
-	const char *sqlstate;
-	const char *says;
-};
 
 /* The TCP server's DSN with another part: user, password, port, database. */
 static void
@@ -120,6 +118,39 @@ START_TEST(a_database_that_is_not_there_is_named)
 {
 	why[0] = '\0';
 	ck_assert_msg(aw_run(wrong_database, (void *)(uintptr_t)pg_dsn(_i),
+			     .no_signals = true) == 0, "%s", why);
+}
+END_TEST
+
+static const char *const values[][2] = {
+	{ "keepalives_idle", "x" },
+	{ "target_session_attrs", "any-at-all" },
+	{ "channel_binding", "perhaps" },
+	{ "ssl_min_protocol_version", "SSLv1" },
+	{ "host", "a,b,c" },
+};
+
+/* Not after the thirty seconds of an acquire. */
+static int
+wrong_value(void *arg)
+{
+	const char *const *value = arg;
+	AW_AUTO(aw_db, db);
+	char dsn[256];
+
+	snprintf(dsn, sizeof(dsn), "host=127.0.0.1 port=1,2 user=u dbname=d "
+		 "%s=%s", value[0], value[1]);
+	if (strcmp(value[0], "host") != 0)
+		snprintf(dsn, sizeof(dsn), "host=127.0.0.1 port=1 user=u "
+			 "dbname=d %s=%s", value[0], value[1]);
+	WANT_OK(aw_pg_open(&db, dsn, .acquire = 60));
+	return refusal(db, AW_EINVAL, "of the DSN");
+}
+
+START_TEST(a_value_that_libpq_refuses_is_told_at_once)
+{
+	why[0] = '\0';
+	ck_assert_msg(aw_run(wrong_value, (void *)(uintptr_t)values[_i],
 			     .no_signals = true) == 0, "%s", why);
 }
 END_TEST
@@ -193,6 +224,8 @@ main(void)
 
 	tcase_add_loop_test(tc, a_mistake_of_form_is_named_not_the_password,
 			    0, (int)AW_LENGTH(forms));
+	tcase_add_loop_test(tc, a_value_that_libpq_refuses_is_told_at_once, 0,
+			    (int)AW_LENGTH(values));
 	tcase_add_test(tc, a_wrong_password_is_refused_at_once_and_again);
 	tcase_add_loop_test(tc, a_database_that_is_not_there_is_named, 0,
 			    N_WAYS);

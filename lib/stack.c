@@ -23,9 +23,11 @@
  *	empty   --> slab		else from here, else from a new slab;
  *	full    --> slab --> slab
  *
- * A slab that gets a slot back becomes the first of its list, and its free
- * slots are a last-in first-out array: the next stack is the one whose
- * memory and cache lines are still there.
+ * A slab that comes into a list becomes its first and keeps its place there:
+ * if each returned slot brought its slab to the front, tasks would wander
+ * from slab to slab and touch more stacks than there ever are at once. The
+ * free slots of a slab are a last-in first-out array: the next stack is the
+ * one whose memory and cache lines are still there.
  *
  * To unmap a slab takes 0.4 us for each of its stacks. A loop that has nothing
  * else to do does it, one slab in place of a wait, down to AW__STACK_RESERVE
@@ -238,8 +240,8 @@ slot_put(struct aw__stacks *stacks, const struct aw__stack *stack)
 {
 	struct aw__slab *slab = stack->slab;
 
-	/* The first of the partial ones, and it stays that. */
-	if (slab == stacks->partial && slab->n_free < SLAB_SLOTS - 1) {
+	/* A partial one stays where it is. */
+	if (slab->n_free > 0 && slab->n_free < SLAB_SLOTS - 1) {
 		slab->free[slab->n_free++] = (uint8_t)stack->slot;
 		return;
 	}

@@ -128,6 +128,31 @@ START_TEST(last_stack_put_is_the_first_got)
 }
 END_TEST
 
+/* 64 in the first slab, 10 in the second: while the first has free stacks,
+ * those of the second are left alone, whichever came back last. */
+START_TEST(few_more_than_a_slab_do_not_wander_to_the_next_one)
+{
+	struct aw__stack all[74];
+	size_t i;
+
+	for (i = 0; i < 74; i++)
+		all[i] = get(0);
+	ck_assert_ptr_ne(all[0].slab, all[64].slab);
+	for (i = 0; i < 10; i++) {
+		aw__stack_put(&stacks, &all[i]);
+		if (i < 5)
+			aw__stack_put(&stacks, &all[64 + i]);
+	}
+	for (i = 0; i < 10; i++) {
+		all[i] = get(0);
+		ck_assert_ptr_eq(all[i].slab, all[10].slab);
+	}
+	for (i = 0; i < 74; i++)
+		if (i < 64 || i >= 69)
+			aw__stack_put(&stacks, &all[i]);
+}
+END_TEST
+
 START_TEST(other_sizes_are_kept_apart_and_reused)
 {
 	struct aw__stack small = get(100000), large = get(1 << 20);
@@ -364,6 +389,8 @@ main(void)
 	tcase_add_test(basic, sizes_are_at_least_what_was_asked);
 	tcase_add_test(basic, stacks_do_not_touch_each_other);
 	tcase_add_test(basic, last_stack_put_is_the_first_got);
+	tcase_add_test(basic,
+		       few_more_than_a_slab_do_not_wander_to_the_next_one);
 	tcase_add_test(basic, other_sizes_are_kept_apart_and_reused);
 	tcase_add_test(basic, cache_of_other_sizes_is_bounded);
 	tcase_add_test(basic, free_slabs_stay_until_they_are_trimmed);

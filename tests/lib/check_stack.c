@@ -138,11 +138,10 @@ START_TEST(few_more_than_a_slab_do_not_wander_to_the_next_one)
 	for (i = 0; i < 74; i++)
 		all[i] = get(0);
 	ck_assert_ptr_ne(all[0].slab, all[64].slab);
-	for (i = 0; i < 10; i++) {
+	for (i = 0; i < 10; i++)
 		aw__stack_put(&stacks, &all[i]);
-		if (i < 5)
-			aw__stack_put(&stacks, &all[64 + i]);
-	}
+	for (i = 64; i < 69; i++)
+		aw__stack_put(&stacks, &all[i]);
 	for (i = 0; i < 10; i++) {
 		all[i] = get(0);
 		ck_assert_ptr_eq(all[i].slab, all[10].slab);

@@ -87,6 +87,23 @@ START_TEST(when_all_fail_each_address_is_named)
 }
 END_TEST
 
+/* Connects within a budget that is longer each time, until what was waited
+ * for is wanted: on a busy machine a short one is over before that. */
+static int
+connect_until(const char *wanted)
+{
+	AW_AUTO(aw_stream, s);
+	double budget;
+	int r = 0;
+
+	for (budget = 0.01; budget < 30; budget *= 2) {
+		r = aw_tcp_connect(&s, "name.test", port, .connect = budget);
+		if (r == 0 || strstr(aw_error()->wait, wanted))
+			return r;
+	}
+	return -EBADMSG;
+}
+
 static int
 meets_limits(void *arg)
 {
@@ -94,10 +111,7 @@ meets_limits(void *arg)
 	int before = open_descriptors();
 
 	(void)arg;
-	note("%s", name(aw_tcp_connect(&s, "name.test", port,
-				       .connect = 0.01)));
-	note("%d", strstr(aw_error()->wait,
-			  "; 127.0.0.2: no answer yet") != NULL);
+	note("%s", name(connect_until("; 127.0.0.2: no answer yet")));
 	{
 		AW_TIMEOUT(0.01);
 		note("%s", name(aw_tcp_connect(&s, "name.test", port)));
@@ -110,7 +124,7 @@ START_TEST(a_silent_host_meets_the_budget_and_the_scope)
 {
 	name_is(DEAD, NULL);
 	ck_assert_int_eq(plain_run(meets_limits, NULL), 0);
-	ck_assert_str_eq(noted, "ETIMEDOUT; 1; ETIME; 0 more; ");
+	ck_assert_str_eq(noted, "ETIMEDOUT; ETIME; 0 more; ");
 }
 END_TEST
 
@@ -286,15 +300,15 @@ END_TEST
 static int
 lacks_the_second(void *arg)
 {
-	AW_AUTO(aw_stream, s);
+	int r;
 
 	(void)arg;
 	aw_ignore(connects(NULL));	/* the name is known from here on */
 	few_descriptors(1);
-	note("%s", name(aw_tcp_connect(&s, "name.test", port,
-				       .connect = 0.4)));
+	r = connect_until("; 127.0.0.2: no answer yet; 127.0.0.3: Too many "
+			  "open files");
+	note("%s", name(r));
 	many_descriptors();
-	note("%s", strstr(aw_error()->wait, "; 127.0.0.2: ") + 2);
 	return 0;
 }
 
@@ -302,8 +316,7 @@ START_TEST(want_of_a_second_descriptor_does_not_end_the_first)
 {
 	name_is(DEAD, ALIVE);
 	ck_assert_int_eq(plain_run(lacks_the_second, NULL), 0);
-	ck_assert_str_eq(noted, ALIVE "; ETIMEDOUT; 127.0.0.2: no answer yet; "
-			 "127.0.0.3: Too many open files; ");
+	ck_assert_str_eq(noted, ALIVE "; ETIMEDOUT; ");
 }
 END_TEST
 

@@ -201,8 +201,8 @@ every_allocation(void *arg)
 		{
 			AW_GROUP(group);
 
-			aw_ignore(aw_go(&group, serves, NULL));
-			if (talks(NULL) == 0 && n_answers != ROUNDS)
+			if (aw_go(&group, serves, NULL) == 0 &&
+			    talks(NULL) == 0 && n_answers != ROUNDS)
 				note("%lu: half a talk", n);
 			aw_listener_stop(listener);
 			aw_ignore(aw_group_wait(&group));

@@ -308,7 +308,8 @@ END_TEST
 static int
 misnested(void *arg)
 {
-	struct aw_scope garbage, other = { .name = "other", .site = "" };
+	struct aw_scope garbage;
+	struct aw_scope other = { .name = "other", .site = "", .seconds = 0.5 };
 
 	(void)arg;
 	memset(&garbage, 0xA5, sizeof garbage);
@@ -329,7 +330,7 @@ misnested(void *arg)
 START_TEST(only_the_innermost_scope_can_end)
 {
 	ck_assert_int_eq(run_tasks(misnested, NULL), 0);
-	ck_assert_str_eq(noted, "left 1; left 1; ");
+	ck_assert_str_eq(noted, "left 0.5; left 1; ");
 }
 END_TEST
 

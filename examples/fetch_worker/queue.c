@@ -135,7 +135,7 @@ queue_open(struct worker *worker)
 	snprintf(worker->owner, sizeof worker->owner, "%s-%d-%.0f", host,
 		 (int)getpid(), aw_now() * 1e6);
 	AW_TRY(db_open(&worker->queue, dsn, "queue", 4, 30));
-	AW_TRY(db_open(&worker->beat, dsn, "heartbeat", 1, 5));
+	AW_TRY(db_open(&worker->beat, dsn, "heartbeat", 1, 10));
 	return need_tables(worker);
 }
 

@@ -65,17 +65,21 @@ is_mysql(const char *dsn)
 	       strncmp(dsn, "mariadb:", 8) == 0;
 }
 
+/* An attempt to connect ends before the acquire does, which can then say what
+ * became of it: libmariadb alone would ask for a name for ten seconds. */
 int
 db_open(struct aw_db **ret, const char *dsn, const char *name, int max,
 	double acquire)
 {
+	double connect = acquire < 12 ? acquire * 0.8 : 10;
+
 	if (!is_mysql(dsn))
 		return aw_pg_open(ret, dsn, .name = name, .max = max,
-				  .acquire = acquire,
+				  .acquire = acquire, .connect = connect,
 				  .application = "fetch_worker");
 #ifdef WITH_MYSQL
 	return aw_mysql_open(ret, dsn, .name = name, .max = max,
-			     .acquire = acquire,
+			     .acquire = acquire, .connect = connect,
 			     .application = "fetch_worker");
 #else
 	return aw_fail(-ENOTSUP, "this fetch_worker was built without "
@@ -128,7 +132,7 @@ store_open(struct worker *worker)
 	const char *dsn = worker->options.store;
 	AW_AUTO(aw_db, first);
 
-	AW_TRY(db_open(&first, dsn, "store", 1, 5));
+	AW_TRY(db_open(&first, dsn, "store", 1, 10));
 	AW_TRY(check_table(worker, first));
 	return db_open(&worker->store, dsn, "store", 4, 30);
 }

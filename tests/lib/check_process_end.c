@@ -115,6 +115,34 @@ START_TEST(an_interrupted_close_goes_on_without_its_caller)
 }
 END_TEST
 
+/* Would end with 2 at the second SIGTERM. */
+#define COUNTS AW_ARGV("sh", "-c", "trap 'test $t && exit 2; t=1' TERM; " \
+		       "echo ready; while :; do sleep 0.01; done")
+
+static int
+asks_once(void *arg)
+{
+	struct aw_process *p;
+	AW_GROUP(group);
+
+	(void)arg;
+	AW_TRY(start_ready(&p, COUNTS, 0.3));
+	AW_TRY(aw_go(&group, note_status, p));
+	let_others_run();
+	{
+		AW_TIMEOUT(0.1);
+		note("%s", name(aw_process_close(&p)));
+	}
+	return aw_group_wait(&group);
+}
+
+START_TEST(it_is_asked_once_also_when_the_close_was_interrupted)
+{
+	ck_assert_int_eq(run_world(asks_once, NULL), 0);
+	ck_assert_ptr_nonnull(strstr(noted, "ok -9; "));
+}
+END_TEST
+
 static int
 reads_forever(void *arg)
 {
@@ -293,9 +321,9 @@ one_of_many(void *arg)
 	AW_AUTO(aw_output, o);
 	char text[32];
 
-	snprintf(text, sizeof text, "echo %d", *(int *)arg);
-	AW_TRY(aw_process_run(&o, AW_ARGV("sh", "-c", text)));
-	n_right += atoi(o->out.data) == *(int *)arg && o->status == 0;
+	snprintf(text, sizeof text, "number %d\n", *(int *)arg);
+	AW_TRY(aw_process_run(&o, AW_ARGV("cat"), .input = aw_text(text)));
+	n_right += strcmp(o->out.data, text) == 0 && o->status == 0;
 	return 0;
 }
 
@@ -331,6 +359,8 @@ main(void)
 	tcase_add_test(tcase,
 		       one_that_has_ended_was_reaped_and_is_closed_at_once);
 	tcase_add_test(tcase, an_interrupted_close_goes_on_without_its_caller);
+	tcase_add_test(tcase,
+		       it_is_asked_once_also_when_the_close_was_interrupted);
 	tcase_add_test(tcase, who_reads_from_a_process_that_is_closed_is_told);
 	tcase_add_test(tcase,
 		       leaving_the_block_ends_the_process_before_the_loop_ends);

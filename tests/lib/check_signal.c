@@ -84,6 +84,28 @@ START_TEST(an_interrupted_wait_loses_no_signal)
 }
 END_TEST
 
+static int
+take_turns(void *arg)
+{
+	AW_AUTO(aw_signals, s);
+
+	(void)arg;
+	AW_TRY(aw_signals_open(&s, SIGUSR1, SIGHUP));
+	for (int i = 0; i < 4; i++) {
+		raise(SIGUSR1);
+		raise(SIGHUP);
+		note_next(s);
+	}
+	return 0;
+}
+
+START_TEST(numbers_that_keep_coming_take_turns)
+{
+	ck_assert_int_eq(run_signals(take_turns), 0);
+	ck_assert_str_eq(noted, "1 USR1; 1 HUP; 1 USR1; 1 HUP; ");
+}
+END_TEST
+
 static volatile bool over;
 
 static void *
@@ -239,6 +261,7 @@ main(void)
 	tcase_add_test(tcase, signals_are_told_in_turn_and_once_for_several);
 	tcase_add_test(tcase, a_task_that_waits_is_woken);
 	tcase_add_test(tcase, an_interrupted_wait_loses_no_signal);
+	tcase_add_test(tcase, numbers_that_keep_coming_take_turns);
 	tcase_add_test(tcase, a_storm_of_one_hides_no_other);
 	tcase_add_test(tcase, opening_and_closing_amid_signals_is_safe);
 	tcase_add_test(tcase, a_signal_has_one_owner);

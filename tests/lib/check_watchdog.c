@@ -85,7 +85,9 @@ START_TEST(a_stall_that_the_signal_cannot_see_is_told_without_backtrace)
 {
 	hidden_now = _i;
 	ck_assert(ended(in_child(true, run_hidden), 0));
-	ck_assert_str_eq(said, "await: task 'main' keeps the loop\n");
+	/* AddressSanitizer has a remark on the first use of ucontext. */
+	ck_assert_said("await: task 'main' keeps the loop\n");
+	ck_assert_not_said("it is here");
 }
 END_TEST
 

@@ -6,35 +6,11 @@
  * Its tasks share a small pool. Each sends a number that must come back,
  * beside a mark that a transaction leaves in its session; some moments later
  * it is cancelled, or its deadline passes. What it was waiting for then is
- * counted by state. AWAIT_TEST_ROUNDS sets the number of rounds; the counts
- * are printed when it is set.
+ * counted by state; oracle.h says how the moments are chosen.
  */
-#include <unistd.h>
-
 #include "pg_session.h"
 
-enum state { ACQUIRE, CONNECTING, SENDING, FIRST_BYTE, MID_ROWS, REPAIR,
-	     COMMIT, BETWEEN, N_STATES };
-
-static const char *const state_names[] = {
-	"acquire", "connecting", "sending", "first byte", "mid-rows", "repair",
-	"commit", "between",
-};
-
-static struct {
-	struct aw_db *db;
-	unsigned seed;
-	int64_t nonce;
-	int left, done, hist[N_STATES];
-	char *big;
-	size_t big_size;
-} o;
-
-static double
-chance(double most)
-{
-	return most * rand_r(&o.seed) / RAND_MAX;
-}
+#include "oracle.h"
 
 /* The number comes back, and no transaction of another is open. */
 static int
@@ -137,74 +113,38 @@ try_reset(int64_t nonce)
 	return aw_db_exec(conn, NULL, "SET aw.mark = 'y'");
 }
 
-static int (*const tries[])(int64_t) = {
+static try_fn *const tries[] = {
 	try_query, try_query, try_send, try_rows, try_buffered, try_tx, try_tx,
 	try_reset,
 };
 
-/* What it waited for when it was interrupted. */
-static enum state
-state_of(int r, int (*fn)(int64_t))
+static try_fn *
+pick_any(void)
 {
-	const struct aw_error *e = aw_error();
-	struct aw_db_stats s = { .size = 0 };
-
-	aw_db_stats(o.db, &s);
-	if (r == AW_EUNKNOWN || strcmp(e->op, "COMMIT") == 0)
-		return COMMIT;
-	if (strstr(e->wait, "to take a statement"))
-		return SENDING;
-	if (strstr(e->wait, "the answer"))
-		return fn == try_rows || fn == try_buffered ? MID_ROWS :
-							      FIRST_BYTE;
-	if (strstr(e->wait, "connection"))
-		return s.connecting ? CONNECTING : s.repairing ? REPAIR :
-								 ACQUIRE;
-	return BETWEEN;
+	return tries[(size_t)rand_r(&o.seed) % AW_LENGTH(tries)];
 }
 
-static int
-one_try(void *arg)
+static try_fn *
+pick_for(enum state state)
 {
-	int (*fn)(int64_t) = tries[(size_t)rand_r(&o.seed) % AW_LENGTH(tries)];
-	int64_t nonce = o.nonce += 2;
-	int r;
-
-	if (arg) {
-		AW_TIMEOUT(chance(chance(0.02)));
-
-		r = fn(nonce);
-	} else {
-		r = fn(nonce);
+	switch (state) {
+	case SENDING:
+		return try_send;
+	case MID_ROWS:
+		return rand_r(&o.seed) % 2 ? try_rows : try_buffered;
+	case REPAIR:
+		return try_reset;
+	case COMMIT:
+		return try_tx;
+	default:
+		return pick_any();
 	}
-	o.done++;
-	if (aw_is_cancel(r) || r == AW_EUNKNOWN)
-		o.hist[state_of(r, fn)]++;
-	else if (r < 0)
-		return unwanted(__LINE__, "gave %s", aw_error_name(r));
-	return 0;
 }
 
-static int
-worker(void *arg)
+static bool
+reads_rows(try_fn *fn)
 {
-	while (o.left-- > 0 && !why[0]) {
-		struct aw_task *task;
-		int status;
-
-		if (rand_r(&o.seed) % 2) {
-			AW_TRY(one_try(arg));
-			continue;
-		}
-		task = aw_spawn("try", one_try, NULL);
-		WANT(task);
-		WANT_OK(aw_sleep(chance(chance(0.02))));
-		aw_cancel(task, "oracle");
-		WANT_OK(aw_join(task, &status));
-		if (status < 0 && status != AW_ECANCELED)
-			return status;
-	}
-	return 0;
+	return fn == try_rows || fn == try_buffered;
 }
 
 /* Connections are replaced from time to time. */
@@ -212,7 +152,7 @@ static int
 replacer(void *arg)
 {
 	(void)arg;
-	while (o.left > 0 && !why[0]) {
+	while (o.left > 0 && !why[0] && !is_enough()) {
 		aw_db_expire(o.db);
 		WANT_OK(aw_sleep(0.5));
 	}
@@ -222,15 +162,8 @@ replacer(void *arg)
 static int
 oracle(struct aw_db *db)
 {
-	const char *rounds = getenv("AWAIT_TEST_ROUNDS");
 	int n;
 
-	memset(&o, 0, sizeof(o));
-	o.db = db;
-	o.seed = (unsigned)getpid();
-	o.left = rounds ? (int)strtol(rounds, NULL, 10) : 600;
-	o.big_size = 4 << 20;
-	o.big = calloc(1, o.big_size);
 	WANT_OK(aw_db_exec(db, NULL, AW_SQL(.multi = true, .text =
 		"DROP TABLE IF EXISTS oracle; CREATE TABLE oracle (n int8);"
 		"CREATE OR REPLACE FUNCTION oracle_slow() RETURNS trigger "
@@ -239,20 +172,9 @@ oracle(struct aw_db *db)
 		"CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON oracle "
 		"DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION "
 		"oracle_slow()")));
-	{
-		AW_GROUP(g);
-
-		for (int i = 0; i < 8; i++)
-			WANT_OK(aw_go(&g, worker, &o));
-		WANT_OK(aw_go(&g, replacer, NULL));
-		WANT_OK(aw_group_wait(&g));
-	}
-	WANT(!why[0]);
-	free(o.big);
-	if (rounds)
-		for (int i = 0; i < N_STATES; i++)
-			fprintf(stderr, "# %-12s %d\n", state_names[i],
-				o.hist[i]);
+	AW_TRY(oracle_open(db, 600));
+	AW_TRY(oracle_run(replacer));
+	AW_TRY(oracle_close());
 	WANT_OK(wait_settled(db));
 	WANT_OK(aw_db_one(db, AW_INTO(&n), "SELECT count(*)::int FROM "
 			  "(SELECT n FROM oracle GROUP BY n HAVING count(*) > "

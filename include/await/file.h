@@ -312,7 +312,7 @@ aw_file_printf(struct aw_file *file, const char *fmt, ...);
  * @bytes: what to write
  * @at: offset from the begin, >= 0
  *
- * Not buffered; moves no position.  Awaits; cancel point until it begins.
+ * Awaits; cancel point until it begins.  Not buffered; moves no position.
  *
  * Return: 0; -ESPIPE; -EINVAL (@at, or opened with O_APPEND); else as
  * aw_file_write().
@@ -398,7 +398,7 @@ AW_API int64_t aw_file_tell(const struct aw_file *file);
  * @file: open for writing
  * @size: bytes, >= 0
  *
- * Flushes first.  Awaits; cancel point until it begins.
+ * Awaits; cancel point until it begins.  Flushes first.
  *
  * Return: 0; -EINVAL; -EFBIG; else as aw_file_flush().
  * Context: task.

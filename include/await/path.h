@@ -120,8 +120,8 @@ aw_file_slurp_with(struct aw_bytes *ret, const char *path,
  * @bytes: all of it
  * @options: may be NULL
  *
- * Written under no name or a temporary one, synced, renamed, the folder
- * synced.  Awaits; cancel point, also while it writes.
+ * Awaits; cancel point, also while it writes.  Written under no name or a
+ * temporary one, synced, renamed, the folder synced.
  *
  * Return: 0; as aw_file_create() and aw_file_commit().
  * Lifetime: @bytes is not touched after it returned.
@@ -139,8 +139,8 @@ aw_file_spew_with(const char *path, struct aw_bytes bytes,
  * @to: NUL-terminated; a file or symbolic link there is replaced
  * @options: may be NULL
  *
- * Shares the blocks where the file system can, else the kernel copies; holes
- * stay holes.  Awaits; cancel point, also while it copies.
+ * Awaits; cancel point, also while it copies.  Shares the blocks where the
+ * file system can, else the kernel copies; holes stay holes.
  *
  * Return: 0; -EISDIR; as aw_file_spew(); any code of open(2) and
  * copy_file_range(2).
@@ -158,7 +158,7 @@ aw_path_copy_with(const char *from, const char *to,
  * @path: NUL-terminated
  * @ret: struct stat of <sys/stat.h>
  *
- * Follows symbolic links.  Awaits; cancel point.
+ * Awaits; cancel point.  Follows symbolic links.
  *
  * Return: 0; -ENOENT; any code of stat(2); those above.
  * Lifetime: @ret is not touched after it returned.
@@ -361,8 +361,8 @@ AW_API AW_AWAITS AW_MUST_CHECK int aw_path_remove(const char *path);
  * @path: NUL-terminated
  * @max: names, >= 1; AW_FOREVER: no limit
  *
- * All of them at once, in the order of strcmp(), without "." and "..".
- * Awaits; cancel point.
+ * Awaits; cancel point.  All of them at once, in the order of strcmp(),
+ * without "." and "..".
  *
  * Return: 0; -ENOTDIR; AW_ELIMIT (@max); any code of opendir(3) and readdir(3);
  * those above.

@@ -4,6 +4,7 @@
  * fork() and its other threads.
  */
 #include <pthread.h>
+#include <sys/ptrace.h>
 
 #include "process_world.h"
 
@@ -99,6 +100,60 @@ START_TEST(a_thread_that_reaps_every_child_stops_nothing)
 }
 END_TEST
 
+/* --- A debugger -------------------------------------------------------- */
+
+/* Holds a process, says so, and keeps it back, dead or alive, until it is
+ * told to let go. */
+static void
+trace(pid_t pid, const int told[2], const int tell[2])
+{
+	char answer = ptrace(PTRACE_SEIZE, pid, NULL, NULL) < 0 ? 'n' : 'y';
+
+	close(told[1]);
+	close(tell[0]);
+	aw_ignore(write(tell[1], &answer, 1) < 0);
+	aw_ignore(read(told[0], &answer, 1) < 0);
+	waitpid(pid, NULL, __WALL);
+	_exit(0);
+}
+
+static int
+traced(void *arg)
+{
+	int told[2], tell[2];
+	char answer = 'n';
+	pid_t tracer;
+	AW_AUTO(aw_process, p);
+
+	(void)arg;
+	AW_TRY(aw_process_start(&p, FOREVER));
+	AW_TRY(pipe2(told, O_CLOEXEC));
+	AW_TRY(pipe2(tell, O_CLOEXEC));
+	tracer = fork();
+	if (tracer == 0)
+		trace(aw_process_pid(p), told, tell);
+	close(told[0]);
+	close(tell[1]);
+	aw_ignore(read(tell[0], &answer, 1) < 0);
+	AW_TRY(aw_process_signal(p, SIGKILL));
+	{
+		AW_TIMEOUT(answer == 'y' ? 0.1 : 0);
+		note_status(p);
+	}
+	close(told[1]);
+	note_status(p);
+	close(tell[0]);
+	waitpid(tracer, NULL, 0);
+	return 0;
+}
+
+START_TEST(a_process_that_a_debugger_holds_is_waited_for)
+{
+	ck_assert_int_eq(run_world(traced, NULL), 0);
+	ck_assert_str_eq(noted, "ETIME 0; ok -9; ");
+}
+END_TEST
+
 /* --- Another process, another thread ----------------------------------- */
 
 static int
@@ -191,6 +246,7 @@ main(void)
 		       the_programs_handler_is_called_for_what_was_executed);
 	tcase_add_test(tcase, an_ignored_sigchld_stops_nothing);
 	tcase_add_test(tcase, a_thread_that_reaps_every_child_stops_nothing);
+	tcase_add_test(tcase, a_process_that_a_debugger_holds_is_waited_for);
 	tcase_add_test(tcase, a_child_of_fork_cannot_touch_the_process);
 	tcase_add_test(tcase,
 		       another_thread_is_refused_and_its_abort_comes_over);

@@ -45,13 +45,25 @@ int out_cell(struct out *out, struct aw_rows *rows, int column, bool text);
 int base64_decode(char *text, size_t *ret_n);
 
 /*
+ * What became of the last attempt to get a connection.  Who sends a thousand
+ * lines to a server that is down wants to know it once, not to wait ten
+ * seconds for each: after a failure a line is answered with it at once, and
+ * one line a second tries again, not for long.
+ */
+struct down {
+	struct aw_error *error;	/* NULL: the server can be reached */
+	double until;		/* on aw_now(): nobody tries before */
+};
+
+/*
  * One line of input and what becomes of it.  Output goes to out; when a
  * stream has gathered much, flush() is called and may wait for its turn.
  */
 struct line {
 	const struct options *options;
 	struct aw_db *db;
-	struct aw_conn **conn;	/* kept between lines; NULL: use the pool */
+	struct down *down;	/* of all lines */
+	struct aw_conn **conn;	/* kept between lines; NULL: borrow one */
 	char *text;
 	size_t size;
 	struct out out;

@@ -9,10 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <await/driver.h>
+
 #include "awsql.h"
 
 #define FLUSH_AT (64 * 1024)
 #define MOST_LEVELS 256
+#define RETRY_SECONDS 1.0
 
 struct request {
 	json_t *root;		/* owns everything below */
@@ -228,9 +231,60 @@ answer_rows(struct line *line, struct aw_rows *rows, double deadline,
 	return r;
 }
 
+/* Again what was said when the server was found to be down. */
+static int
+still_down(const struct down *down)
+{
+	struct aw_error *error = aw_error_set(down->error->code);
+
+	snprintf(error->message, sizeof(error->message), "%s",
+		 down->error->message);
+	snprintf(error->sqlstate, sizeof(error->sqlstate), "%s",
+		 down->error->sqlstate);
+	error->native = down->error->native;
+	error->sent = AW_NOT_SENT;
+	return error->code;
+}
+
+static int
+try_again(struct line *line, struct aw_conn **ret)
+{
+	AW_BUDGET(RETRY_SECONDS);
+
+	return aw_db_acquire(line->db, ret);
+}
+
+/* Interrupted by the user's own limit: that says nothing of the server. */
+static bool
+is_interrupt(int r)
+{
+	return r == AW_ETIME || r == AW_ECANCELED;
+}
+
+static int
+borrow(struct line *line, struct aw_conn **ret)
+{
+	struct down *down = line->down;
+	int r;
+
+	if (down->error && aw_now() < down->until)
+		return still_down(down);
+	r = down->error ? try_again(line, ret) : aw_db_acquire(line->db, ret);
+	if (is_interrupt(r))
+		return r;
+	if (r < 0)
+		down->until = aw_now() + RETRY_SECONDS;
+	if (r < 0 && r == AW_ETIMEDOUT && down->error)
+		return still_down(down);
+	aw_error_freep(&down->error);
+	if (r < 0)
+		aw_ignore(aw_error_dup(&down->error));
+	return r;
+}
+
 static int
 start(struct line *line, const struct request *q, double deadline,
-      struct aw_rows **ret)
+      struct aw_conn **conn, struct aw_rows **ret)
 {
 	const struct options *o = line->options;
 	struct aw_sql sql = {
@@ -239,17 +293,11 @@ start(struct line *line, const struct request *q, double deadline,
 	};
 	AW_SCOPE(scope, .deadline = deadline);
 
-	if (line->conn && !*line->conn)
-		AW_TRY(aw_db_acquire(line->db, line->conn));
-	if (line->conn)
-		return o->stream ?
-			aw_conn_stream_v(*line->conn, ret, &sql, q->values,
-					 q->n_values) :
-			aw_conn_query_v(*line->conn, ret, &sql, q->values,
-					q->n_values);
+	if (!*conn)
+		AW_TRY(borrow(line, conn));
 	return o->stream ?
-		aw_db_stream_v(line->db, ret, &sql, q->values, q->n_values) :
-		aw_db_query_v(line->db, ret, &sql, q->values, q->n_values);
+		aw_conn_stream_v(*conn, ret, &sql, q->values, q->n_values) :
+		aw_conn_query_v(*conn, ret, &sql, q->values, q->n_values);
 }
 
 static int
@@ -257,10 +305,12 @@ answer(struct line *line, const struct request *q, int *ret_write)
 {
 	double deadline = line->options->seconds > 0 ?
 		aw_now() + line->options->seconds : 0;
+	AW_AUTO(aw_conn, mine);
 	AW_AUTO(aw_rows, rows);
 	size_t begun = line->out.n;
 	char number[40];
-	int r = start(line, q, deadline, &rows);
+	int r = start(line, q, deadline, line->conn ? line->conn : &mine,
+		      &rows);
 
 	if (r < 0)
 		return r;

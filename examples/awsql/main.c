@@ -48,6 +48,7 @@ struct state {
 	FILE *in;
 	struct aw_db *db;
 	struct aw_conn *conn;
+	struct down down;
 	struct job *last;	/* who writes before the next one */
 };
 
@@ -151,6 +152,7 @@ start_job(struct state *s, struct aw_group *group, char *text, size_t size)
 	}
 	job->line.options = &s->options;
 	job->line.db = s->db;
+	job->line.down = &s->down;
 	job->line.text = text;
 	job->line.size = size;
 	job->line.flush = write_in_turn;
@@ -172,7 +174,7 @@ static int
 run_here(struct state *s, char *text, size_t size)
 {
 	struct line line = { .options = &s->options, .db = s->db,
-			     .conn = &s->conn, .text = text, .size = size,
+			     .down = &s->down, .conn = &s->conn, .text = text, .size = size,
 			     .flush = write_now };
 	int r = line_run(&line);
 
@@ -223,8 +225,10 @@ is_mysql(const char *dsn)
 static int
 open_db(struct aw_db **ret, const char *dsn, int connections)
 {
+	/* An attempt ends before the wait for it does, and names the host. */
 	struct aw_db_options options = { .size = sizeof(options),
 					 .max = connections,
+					 .acquire = 10, .connect = 8,
 					 .application = "awsql" };
 
 	if (is_mysql(dsn)) {
@@ -254,6 +258,7 @@ app(void *arg)
 	r = run_lines(s);
 	job_unref(s->last);
 	aw_conn_freep(&s->conn);
+	aw_error_freep(&s->down.error);
 	if (r == 0)
 		aw_ignore(aw_db_close(&db, 2));
 	return r;

@@ -126,6 +126,14 @@ then
 		counts --stream
 fi
 
+# Ten seconds for each of sixty lines would be ten minutes.
+down() {
+	lines >"$tmp/many"
+	timeout 250 "$awsql" -d "$1" "$tmp/many" | grep -c \
+		'"ok":false,"error":{"name":"AW_EPOOL".*check host and port'
+}
+expect "a server that is down is waited for once, not for each line" 0 60 \
+	down 'host=127.0.0.1 port=1 user=u dbname=d sslmode=disable'
 expect "a wrong option is refused with the usage" 2 "" "$awsql" --nonsense
 expect "a file that is not there is refused" 1 "" "$awsql" "$tmp/none"
 expect "a DSN that cannot be understood ends the program" 1 "" \

@@ -194,8 +194,8 @@ jobs_here(struct aw__jobs **ret)
 /* --- Starting ---------------------------------------------------------- */
 
 int
-aw__job_new(struct aw_job **ret, enum aw_job_class klass,
-	    const struct aw_job_type *type, size_t size)
+aw__job_new_in(struct aw_job **ret, struct aw__job_class *klass,
+	       const struct aw_job_type *type, size_t size)
 {
 	struct aw__jobs *jobs = NULL;
 	struct aw_job *job;
@@ -208,12 +208,19 @@ aw__job_new(struct aw_job **ret, enum aw_job_class klass,
 	if (!job)
 		return aw_fail(-ENOMEM, "no memory for a job");
 	job->jobs = jobs;
-	job->klass = aw__job_class(klass);
+	job->klass = aw__job_class_hold(klass);
 	job->type = type;
 	job->mark = jobs->mark;
 	join_loop(jobs, job);
 	*ret = job;
 	return 0;
+}
+
+int
+aw__job_new(struct aw_job **ret, enum aw_job_class klass,
+	    const struct aw_job_type *type, size_t size)
+{
+	return aw__job_new_in(ret, aw__job_class(klass), type, size);
 }
 
 int

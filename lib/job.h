@@ -28,6 +28,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include <await/offload.h>
+
 #include "runtime.h"
 
 #define AW__JOB_THREADS 16	/* in a class, orphans included */
@@ -71,6 +73,13 @@ struct aw__jobs {
 /* --- job_thread.c: classes and threads --------------------------------- */
 
 struct aw__job_class *aw__job_class(enum aw_job_class klass);
+/* One with threads of its own: struct aw_workers. A job holds on to it. */
+struct aw__job_class *aw__job_class_new(unsigned limit);
+void aw__job_class_close(struct aw__job_class *c);
+void aw__job_class_resize(struct aw__job_class *c, unsigned limit);
+void aw__job_class_look(struct aw__job_class *c,
+			struct aw_workers_stats *ret);
+struct aw__job_class *aw__job_class_hold(struct aw__job_class *c);
 /* Queue a job; a thread is started if that helps. 0, -EAGAIN. */
 int aw__job_queue(struct aw_job *job);
 /* Take a QUEUED job back; false: it is not in the queue any more. */
@@ -93,6 +102,8 @@ unsigned aw__job_threads(enum aw_job_class klass, unsigned *ret_idle);
 /* A job with zeroed memory of size bytes that is not queued yet. */
 int aw__job_new(struct aw_job **ret, enum aw_job_class klass,
 		const struct aw_job_type *type, size_t size);
+int aw__job_new_in(struct aw_job **ret, struct aw__job_class *klass,
+		   const struct aw_job_type *type, size_t size);
 /* 0; -EAGAIN: the job is NEW again and can be freed. */
 int aw__job_submit(struct aw_job *job);
 /* As aw_job_wait(); flags: AW__WAIT_FIRM. */

@@ -30,6 +30,10 @@ struct aw__job_class {
 	unsigned n_idle;
 	unsigned n_surplus;		/* threads of orphans */
 	unsigned limit;			/* for threads that are not surplus */
+	unsigned mark;			/* of the process */
+	bool closing;			/* no idle thread stays */
+	bool is_static;			/* has no end */
+	atomic_uint refs;		/* the owner, jobs, threads */
 };
 
 static struct aw__job_class classes[AW_JOBS_CLASSES];
@@ -51,6 +55,8 @@ class_init(struct aw__job_class *c, unsigned limit)
 	pthread_condattr_t attr;
 
 	memset(c, 0, sizeof *c);
+	c->mark = aw_fork_mark();
+	atomic_init(&c->refs, 1);
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -68,6 +74,56 @@ classes_init(void)
 	class_init(&classes[AW_JOBS_NAMES], 2);
 	class_init(&classes[AW_JOBS_FILES], 4);
 	class_init(&classes[AW_JOBS_PROCESSES], 2);
+	for (int i = 0; i < AW_JOBS_CLASSES; i++)
+		classes[i].is_static = true;
+}
+
+/* A class of the user's in a child of fork() begins anew when it is used. */
+static pthread_mutex_t renewing = PTHREAD_MUTEX_INITIALIZER;
+
+struct aw__job_class *
+aw__job_class_hold(struct aw__job_class *c)
+{
+	if (c->is_static)
+		return c;
+	pthread_mutex_lock(&renewing);
+	if (c->mark != aw_fork_mark())
+		class_init(c, c->limit);
+	pthread_mutex_unlock(&renewing);
+	atomic_fetch_add(&c->refs, 1);
+	return c;
+}
+
+static void
+let_go(struct aw__job_class *c)
+{
+	if (c->is_static || atomic_fetch_sub(&c->refs, 1) > 1)
+		return;
+	pthread_cond_destroy(&c->work);
+	pthread_mutex_destroy(&c->lock);
+	aw__free(c);
+}
+
+struct aw__job_class *
+aw__job_class_new(unsigned limit)
+{
+	struct aw__job_class *c = aw__malloc(sizeof *c);
+
+	if (c)
+		class_init(c, limit);
+	return c;
+}
+
+void
+aw__job_class_close(struct aw__job_class *c)
+{
+	if (c->mark != aw_fork_mark())
+		return;		/* its lock may be held for ever */
+	pthread_mutex_lock(&c->lock);
+	c->closing = true;
+	pthread_cond_broadcast(&c->work);
+	pthread_mutex_unlock(&c->lock);
+	let_go(c);
 }
 
 /* In the child of a fork: the threads are not here, and what they held
@@ -76,6 +132,7 @@ void
 aw__jobs_forked(void)
 {
 	classes_init();
+	pthread_mutex_init(&renewing, NULL);
 }
 
 struct aw__job_class *
@@ -134,7 +191,7 @@ needs_thread(const struct aw__job_class *c)
 {
 	return c->n_queued > c->n_idle &&
 	       c->n_threads - c->n_surplus < c->limit &&
-	       c->n_threads < AW__JOB_THREADS;
+	       (c->n_threads < AW__JOB_THREADS || c->n_threads < c->limit);
 }
 
 /* --- A thread ---------------------------------------------------------- */
@@ -152,7 +209,7 @@ next_job(struct aw__job_class *c)
 		return NULL;
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += IDLE_SECONDS;
-	while (!c->first && !late) {
+	while (!c->first && !late && !c->closing) {
 		c->n_idle++;
 		late = pthread_cond_timedwait(&c->work, &c->lock, &until);
 		c->n_idle--;
@@ -168,9 +225,12 @@ next_job(struct aw__job_class *c)
 void
 aw__job_end(struct aw_job *job)
 {
+	struct aw__job_class *c = job->klass;
+
 	if (job->type->discard)
 		job->type->discard(job->memory);
 	aw__free(job);
+	let_go(c);
 }
 
 static void
@@ -221,6 +281,7 @@ helper(void *arg)
 	}
 	c->n_threads--;
 	pthread_mutex_unlock(&c->lock);
+	let_go(c);
 	return NULL;
 }
 
@@ -239,7 +300,9 @@ start_thread(struct aw__job_class *c)
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&thread, &attr, helper, c);
+	r = pthread_create(&thread, &attr, helper, aw__job_class_hold(c));
+	if (r != 0)
+		let_go(c);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
 	return -r;
@@ -359,4 +422,32 @@ aw__job_replace(struct aw_job *job)
 	pthread_mutex_unlock(&c->lock);
 	if (start)
 		start_substitute(c);
+}
+
+/* More threads may have work at once. */
+void
+aw__job_class_resize(struct aw__job_class *c, unsigned limit)
+{
+	unsigned n = 0;
+
+	pthread_mutex_lock(&c->lock);
+	c->limit = limit;
+	while (needs_thread(c) && n < c->n_queued - c->n_idle) {
+		c->n_threads++;
+		n++;
+	}
+	pthread_mutex_unlock(&c->lock);
+	while (n-- > 0)
+		start_substitute(c);
+}
+
+void
+aw__job_class_look(struct aw__job_class *c, struct aw_workers_stats *ret)
+{
+	pthread_mutex_lock(&c->lock);
+	ret->limit = c->limit;
+	ret->threads = c->n_threads;
+	ret->idle = c->n_idle;
+	ret->queued = c->n_queued;
+	pthread_mutex_unlock(&c->lock);
 }

@@ -104,13 +104,17 @@ wait_for(struct aw_job *job, struct aw_task *self, bool abandon)
 
 static int
 offload(struct aw_task *self, const struct call *init, void *value,
-	size_t size, bool abandon)
+	size_t size, const struct aw_offload_options *o)
 {
+	struct aw__job_class *klass = (void *)o->workers;
+	bool abandon = o->abandon;
 	struct aw_job *job;
 	struct call *call;
 	int r;
 
-	r = aw__job_new(&job, AW_JOBS_GENERAL, &type, sizeof *call + size);
+	if (!klass)
+		klass = aw__job_class(AW_JOBS_GENERAL);
+	r = aw__job_new_in(&job, klass, &type, sizeof *call + size);
 	if (r < 0)
 		return r;
 	call = aw_job_memory(job);
@@ -129,9 +133,13 @@ offload(struct aw_task *self, const struct call *init, void *value,
 	return r;
 }
 
+static const struct aw_offload_options defaults;
+
 int
-aw_offload(int (*fn)(void *arg), void *arg)
+aw_offload_with(int (*fn)(void *arg), void *arg,
+		const struct aw_offload_options *options)
 {
+	const struct aw_offload_options *o = options ? options : &defaults;
 	struct call init = { .fn = fn, .arg = arg };
 	struct aw_task *self;
 	int r;
@@ -139,16 +147,17 @@ aw_offload(int (*fn)(void *arg), void *arg)
 	r = aw__enter(&self);
 	if (r < 0)
 		return r;
-	if (!fn)
-		return aw_fail(-EINVAL, "aw_offload: no function to call");
-	return offload(self, &init, NULL, 0, false);
+	if (!fn || o->abandon)
+		return aw_fail(-EINVAL, "aw_offload: no function to call, or "
+			       ".abandon, which needs aw_offload_copy()");
+	return offload(self, &init, NULL, 0, o);
 }
 
 int
 aw_offload_copy_with(int (*fn)(void *copy), void *value, size_t size,
 		     const struct aw_offload_options *options)
 {
-	bool abandon = options && options->abandon;
+	const struct aw_offload_options *o = options ? options : &defaults;
 	struct call init = { .fn = fn, .copied = true };
 	struct aw_task *self;
 	int r;
@@ -159,6 +168,6 @@ aw_offload_copy_with(int (*fn)(void *copy), void *value, size_t size,
 	if (!fn || size == 0 || size > COPY_MAX)
 		return aw_fail(-EINVAL, "aw_offload_copy: %zu bytes: it takes "
 			       "1 to %d, and a function", size, COPY_MAX);
-	init.discard = abandon ? options->discard : NULL;
-	return offload(self, &init, value, size, abandon);
+	init.discard = o->abandon ? o->discard : NULL;
+	return offload(self, &init, value, size, o);
 }

@@ -20,7 +20,7 @@ promised() {
 # The arguments of an example, one a line.
 arguments() {
 	case $1 in
-	04_postgresql) echo "$AWAIT_TEST_PG" ;;
+	04_postgresql|18_threads) echo "$AWAIT_TEST_PG" ;;
 	05_mariadb) echo "$AWAIT_TEST_MYSQL" ;;
 	06_http) echo "$AWAIT_TEST_HTTP/status/200" ;;
 	07_fetch_and_store)

@@ -26,6 +26,7 @@
 #include <await/http.h>
 
 #define URL_MOST 2048		/* bytes; of the page table's key */
+#define LARGE_PAGE (24 * 1024)	/* bytes; see store.c */
 
 struct options {
 	const char *queue, *store;
@@ -43,11 +44,29 @@ struct counts {
 	long long fetched, stored, failed, retried, bytes;
 };
 
+struct links {
+	char **at;
+	size_t n, room;
+};
+
+/* What is in a body. */
+struct found {
+	struct aw_bytes body;
+	const char *site;		/* the page's URL; NULL: no links */
+	const char *base;		/* where it came from */
+	struct links links;
+	char sha256[65];
+};
+
+/* What a job finds is here and not on its stack: with it the stacks of many
+ * jobs would need a page of memory more. */
 struct job {
 	struct worker *worker;
 	struct job *next, **at;		/* in worker->jobs */
 	int attempts;			/* claims, this one included */
 	int failures;			/* failed attempts before this one */
+	struct found found;
+	char type[200];			/* of the content, in ASCII */
 	char url[];
 };
 
@@ -57,6 +76,7 @@ struct worker {
 	struct aw_db *queue;		/* claims, links, ends */
 	struct aw_db *beat;		/* the heartbeat's own connection */
 	struct aw_db *store;
+	struct aw_db *large;		/* the store, for large pages */
 	struct aw_http *http;
 	struct job *jobs;
 	int running;			/* how many they are */
@@ -81,11 +101,6 @@ struct page {
 	struct aw_bytes body;
 	int status;			/* 0: none */
 	int attempts;
-};
-
-struct links {
-	char **at;
-	size_t n, room;
 };
 
 /* options.c: 0, or the exit code + 1 after a message. */
@@ -127,16 +142,9 @@ int work(void *job);
 int refuse_long(struct worker *worker, const char *url);
 
 /* body.c: what is in a body. */
-struct found {
-	struct aw_bytes body;
-	const char *site;		/* the page's URL; NULL: no links */
-	const char *base;		/* where it came from */
-	struct links links;
-	char sha256[65];
-};
-
-int look_into(struct found *found);
-int sha256(struct aw_bytes bytes, char ret[65]);
+int find_sum(struct found *found);
+int find_links(struct found *found);
+void sha256(struct aw_bytes bytes, char ret[65]);
 
 /* trouble.c: telling and waiting. */
 int cannot_start(struct worker *worker, const char *option, int r);

@@ -21,6 +21,17 @@
 #define LOOK_AGAIN 1.0		/* seconds, if nobody wakes us */
 #define LINGER 0.002		/* seconds, so that one claim brings several */
 
+/* libcurl and libldap bring GnuTLS along, which prepares itself as it is
+ * loaded: 0.8 MB for a library that whoever uses it here initialises himself.
+ * This is its GNUTLS_SKIP_GLOBAL_INIT, without its header. */
+AW_API int _gnutls_global_init_skip(void);
+
+int
+_gnutls_global_init_skip(void)
+{
+	return 1;
+}
+
 /* --- Claiming ---------------------------------------------------------- */
 
 static int
@@ -55,7 +66,7 @@ start(struct worker *worker, struct aw_group *jobs, const char *url,
       int attempts, int failures)
 {
 	size_t size = strlen(url) + 1;
-	struct job *job = malloc(sizeof *job + size);
+	struct job *job = calloc(1, sizeof *job + size);
 	int r;
 
 	if (!job)
@@ -216,7 +227,8 @@ open_all(struct worker *worker)
 	return aw_http_open(&worker->http, .total = o->timeout,
 			    .max_body = o->max_body,
 			    .max_per_host = o->concurrency,
-			    .max_total = o->concurrency);
+			    .max_total = o->concurrency,
+			    .buffer = AW_KIB(4));
 }
 
 /* What was not finished goes back, also when we are being cancelled. */
@@ -232,6 +244,7 @@ static void
 close_all(struct worker *worker)
 {
 	aw_http_freep(&worker->http);
+	aw_db_freep(&worker->large);
 	aw_db_freep(&worker->store);
 	aw_db_freep(&worker->beat);
 	aw_db_freep(&worker->queue);
@@ -268,8 +281,11 @@ main(int argc, char **argv)
 		return r - 1;
 	}
 	/* Helper threads need no heaps of their own: they are few and seldom
-	 * busy, and what they free should be ours again. */
+	 * busy, and what they free should be ours again.  Large pages and the
+	 * buffers they went through are given back at once, where by default
+	 * the heap would grow around them. */
 	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MMAP_THRESHOLD, 64 * 1024);
 	xmlInitParser();
 	aw_sem_init(&worker.room, worker.options.concurrency);
 	worker.begin = aw_now();

@@ -8,6 +8,10 @@
  *
  * MariaDB's default collation would take /A and /a for one key, and its
  * PAD SPACE "x" and "x ": hence ascii_nopad_bin.
+ *
+ * Large pages have one connection to themselves.  A connection of libpq keeps
+ * a buffer as large as the largest statement it sent, so four connections
+ * that take what comes soon keep four times the largest page.
  */
 #include "fetch_worker.h"
 
@@ -134,7 +138,8 @@ store_open(struct worker *worker)
 
 	AW_TRY(db_open(&first, dsn, "store", 1, 10));
 	AW_TRY(check_table(worker, first));
-	return db_open(&worker->store, dsn, "store", 4, 30);
+	AW_TRY(db_open(&worker->store, dsn, "store", 3, 30));
+	return db_open(&worker->large, dsn, "large pages", 1, 30);
 }
 
 /* --- Pages ------------------------------------------------------------- */
@@ -143,8 +148,9 @@ int
 store_put(struct worker *worker, const struct page *p)
 {
 	bool got = p->body.data != NULL;
+	bool is_large = p->body.size > LARGE_PAGE;
 
-	return aw_db_exec(worker->store, NULL,
+	return aw_db_exec(is_large ? worker->large : worker->store, NULL,
 			  AW_SQL(.pg = PUT_PG, .mysql = PUT_MYSQL),
 			  p->url, p->final_url, AW_IF(p->status > 0, p->status),
 			  p->content_type, p->body,

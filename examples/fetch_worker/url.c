@@ -250,7 +250,7 @@ url_key(char *to, size_t size, const char *url)
 {
 	char sum[65] = "";
 
-	aw_ignore(sha256(aw_text(url), sum));
+	sha256(aw_text(url), sum);
 	snprintf(to, size, "%.*s#sha256=%s", (int)size - 80, url, sum);
 	to_ascii(to);
 }

@@ -237,16 +237,19 @@ add_links(struct worker *worker, struct links *links)
 
 /* --- The job ----------------------------------------------------------- */
 
+/* The links are taken when the page is stored, and it is let go before they
+ * are sent: a job that waits for one database or the other holds no more than
+ * it must. */
 static int
-keep(const struct job *job, struct page *page, struct found *found)
+keep(struct job *job, struct page *page, struct aw_response **res)
 {
 	struct worker *worker = job->worker;
-	int r = look_into(found);
+	int r = find_sum(&job->found);
 
 	if (r < 0)
 		return failed_by(job, page, r);
-	page->body = found->body;
-	page->sha256 = found->sha256;
+	page->body = job->found.body;
+	page->sha256 = job->found.sha256;
 	r = store(job, page);
 	if (r <= 0)
 		return r;
@@ -254,8 +257,12 @@ keep(const struct job *job, struct page *page, struct found *found)
 		worker->counts.failed++;
 		return end(job, true);
 	}
+	r = find_links(&job->found);
+	if (r < 0)
+		return failed_by(job, page, r);
 	worker->counts.stored++;
-	AW_TRY(add_links(worker, &found->links));
+	aw_response_freep(res);
+	AW_TRY(add_links(worker, &job->found.links));
 	return end(job, false);
 }
 
@@ -267,36 +274,33 @@ is_html(const char *type)
 }
 
 static int
-take(const struct job *job, struct page *page, const struct aw_response *res)
+take(struct job *job, struct page *page, struct aw_response **res)
 {
 	struct worker *worker = job->worker;
-	struct found found = { .body = aw_response_body(res),
-			       .base = aw_response_url(res) };
-	int r;
+	struct found *found = &job->found;
 
-	page->final_url = found.base;
-	page->status = aw_response_status(res);
+	found->body = aw_response_body(*res);
+	found->base = aw_response_url(*res);
+	page->final_url = found->base;
+	page->status = aw_response_status(*res);
 	if (page->status >= 400) {
-		char error[64];
+		char error[24];
 
 		snprintf(error, sizeof error, "HTTP status %d", page->status);
 		return failed(job, page, is_passing_status(page->status),
 			      error);
 	}
 	worker->counts.fetched++;
-	worker->counts.bytes += (long long)found.body.size;
+	worker->counts.bytes += (long long)found->body.size;
 	if (worker->options.follow && is_html(page->content_type))
-		found.site = job->url;
-	r = keep(job, page, &found);
-	links_fini(&found.links);
-	return r;
+		found->site = job->url;
+	return keep(job, page, res);
 }
 
 static int
-fetch(const struct job *job)
+fetch(struct job *job)
 {
 	struct page page = { .url = job->url, .attempts = job->attempts };
-	char type[200] = "";
 	AW_AUTO(aw_response, res);
 	const char *header;
 	int r;
@@ -309,11 +313,11 @@ fetch(const struct job *job)
 		return failed_by(job, &page, r);
 	header = aw_response_header(res, "content-type");
 	if (header) {
-		snprintf(type, sizeof type, "%s", header);
-		to_ascii(type);
-		page.content_type = type;
+		snprintf(job->type, sizeof job->type, "%s", header);
+		to_ascii(job->type);
+		page.content_type = job->type;
 	}
-	return take(job, &page, res);
+	return take(job, &page, &res);
 }
 
 /* A child of the group of running jobs. What cannot be ended now, because of
@@ -328,6 +332,7 @@ work(void *arg)
 	*job->at = job->next;
 	if (job->next)
 		job->next->at = job->at;
+	links_fini(&job->found.links);
 	free(job);
 	worker->running--;
 	aw_sem_release(&worker->room);

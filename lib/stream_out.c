@@ -267,7 +267,7 @@ aw_stream_flush(struct aw_stream *stream)
 	return end(stream, aw__stream_drain(stream, &writer));
 }
 
-static int
+static int AW_PRINTF(3, 0)
 write_long(struct aw_stream *s, size_t n, const char *fmt, va_list args)
 {
 	char *text = aw__malloc(n + 1);

@@ -24,8 +24,8 @@ answer(struct aw_stream *stream, void *arg)
 	int square;
 
 	AW_TRY(aw_stream_line(stream, &line));
-	AW_TRY(aw_db_one((struct aw_db *)arg, AW_INTO(&square),
-			 "SELECT $1 * $1::int", atoi(line.data)));
+	AW_TRY(aw_db_one((struct aw_db *)arg, AW_INTO(&square), "SELECT $1 * "
+			 "$1::int", strtol(line.data, NULL, 10)));
 	return aw_stream_printf(stream, "%d\n", square);
 }
 
@@ -40,7 +40,7 @@ ask(void)
 		AW_TRY(aw_tcp_connect(&stream, "127.0.0.1", port));
 		AW_TRY(aw_stream_printf(stream, "%d\n", i));
 		AW_TRY(aw_stream_line(stream, &line));
-		right += atoi(line.data) == i * i;
+		right += strtol(line.data, NULL, 10) == i * i;
 	}
 	aw_stop();		/* in every thread, as SIGTERM does */
 	return printf("20 questions, %d answers\n", right) < 0;

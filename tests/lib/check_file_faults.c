@@ -294,7 +294,11 @@ START_TEST(the_metrics_tell_who_does_it)
 	struct aw_metrics m = { 0 };
 
 	run_files(counts, &m);
+#ifdef HAVE_LIBURING
 	ck_assert((m.ring_done == 0) == (m.ring_refused != 0));
+#else
+	ck_assert_uint_eq(m.ring_done, 0);
+#endif
 	setenv("AWAIT_FILE_BACKEND", "threads", 1);
 	run_files(counts, &m);
 	ck_assert_uint_eq(m.ring_done, 0);

@@ -72,6 +72,10 @@ TABLE = [
         ours("aw_lock"),
         [bare("bare_lock"),
          python("asyncio", "py_lock.py"), go("go", "go_lock.go")]),
+    # Go has no peer: a goroutine that blocks keeps its own thread.
+    Row("offload", "a call in a helper thread and back, one at a time",
+        ours("aw_offload"),
+        [bare("bare_offload"), python("asyncio", "py_offload.py")]),
     Row("timers", "one of 100,000 timers armed and called back",
         ours("aw_timers"),
         [bare("bare_timers"),

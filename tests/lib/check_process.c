@@ -219,7 +219,7 @@ closed_ones(void *arg)
 	return 0;
 }
 
-START_TEST(a_program_without_standard_descriptors_starts_others_all_the_same)
+START_TEST(a_program_without_standard_descriptors_starts_others)
 {
 	ck_assert_int_eq(run_world(closed_ones, NULL), 0);
 	ck_assert_str_eq(noted, "0 hi\n/dev/null\n; 0 /dev/null\n; ");
@@ -414,7 +414,7 @@ main(void)
 	tcase_add_test(tcase, nothing_but_what_was_named_is_open_in_the_child);
 	tcase_add_test(tcase, the_standard_descriptors_lead_where_they_should);
 	tcase_add_test(tcase,
-	    a_program_without_standard_descriptors_starts_others_all_the_same);
+	    a_program_without_standard_descriptors_starts_others);
 	tcase_add_test(tcase, descriptors_can_change_places);
 	tcase_add_test(tcase, signals_are_at_their_default_in_the_child);
 	tcase_add_test(tcase, a_program_that_cannot_be_started_is_named);

@@ -215,7 +215,7 @@ no_processes(void)
 	return filtered(SYS_clone, CLONE_PIDFD, EAGAIN);
 }
 
-START_TEST(a_kernel_without_pidfds_is_told_and_nothing_runs)
+START_TEST(a_kernel_without_pidfds_is_told)
 {
 	int status = in_child(false, no_pidfd_open);
 
@@ -229,7 +229,7 @@ START_TEST(a_kernel_without_pidfds_is_told_and_nothing_runs)
 }
 END_TEST
 
-START_TEST(descriptors_that_cannot_be_sealed_stop_the_start)
+START_TEST(descriptors_that_cannot_be_sealed_are_told)
 {
 	int status = in_child(false, no_close_range);
 
@@ -373,9 +373,9 @@ main(void)
 	tcase_add_test(tcase, a_cancel_at_any_moment_of_a_start_leaves_nothing);
 	if (suite_forks()) {
 		tcase_add_test(tcase,
-			       a_kernel_without_pidfds_is_told_and_nothing_runs);
+			       a_kernel_without_pidfds_is_told);
 		tcase_add_test(tcase,
-			       descriptors_that_cannot_be_sealed_stop_the_start);
+			       descriptors_that_cannot_be_sealed_are_told);
 		tcase_add_test(tcase, a_process_too_many_is_told);
 	}
 	return suite_run(suite);

@@ -38,7 +38,7 @@ gives_back(void *arg)
 	return 0;
 }
 
-START_TEST(the_former_disposition_comes_back_unless_it_was_replaced)
+START_TEST(what_was_there_comes_back_unless_it_was_replaced)
 {
 	n_heard = 0;
 	ck_assert_int_eq(run_signals(gives_back), 0);
@@ -250,7 +250,7 @@ main(void)
 	suite_add_tcase(suite, tcase);
 	tcase_set_timeout(tcase, 120);
 	tcase_add_test(tcase,
-		       the_former_disposition_comes_back_unless_it_was_replaced);
+		       what_was_there_comes_back_unless_it_was_replaced);
 	tcase_add_test(tcase, the_end_of_the_loop_gives_them_back);
 	tcase_add_test(tcase, who_waits_for_signals_that_are_closed_is_told);
 	tcase_add_test(tcase, a_child_of_fork_has_the_former_dispositions);

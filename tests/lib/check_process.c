@@ -94,7 +94,7 @@ waits_in_vain(void *arg)
 	return 0;
 }
 
-START_TEST(a_wait_that_is_cut_short_leaves_the_process_alone)
+START_TEST(a_wait_that_is_cut_short_ends_nothing)
 {
 	ck_assert_int_eq(run_world(waits_in_vain, NULL), 0);
 	ck_assert_str_eq(noted, "ETIME 0; ECANCELED 0; ok; ok -9; ESRCH; ");
@@ -409,7 +409,7 @@ main(void)
 	tcase_add_test(tcase,
 		       exit_codes_and_signals_are_told_as_often_as_asked);
 	tcase_add_test(tcase, every_task_that_waits_is_told);
-	tcase_add_test(tcase, a_wait_that_is_cut_short_leaves_the_process_alone);
+	tcase_add_test(tcase, a_wait_that_is_cut_short_ends_nothing);
 	tcase_add_test(tcase, environment_folder_and_group_are_as_asked);
 	tcase_add_test(tcase, nothing_but_what_was_named_is_open_in_the_child);
 	tcase_add_test(tcase, the_standard_descriptors_lead_where_they_should);

@@ -162,7 +162,7 @@ def full_mysql():
 def revoked():
     """a privilege that is taken away ends the worker, and its jobs go back"""
     role = "worker_role"
-    with FakeSite(TOP / "site", delay=0.1) as site:
+    with FakeSite(TOP / "site", hold=20) as site:
         db = Databases("pg", DIR)
         crawl(db)
         pg(db.store, f"CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT SELECT, "
@@ -172,6 +172,7 @@ def revoked():
                     store=dsn) as worker:
             until("some pages", lambda: ended(db) >= 5)
             pg(db.store, f"REVOKE INSERT ON page FROM {role}")
+            site.go_on()
             equal(worker.wait(), 1, "exit status")
             check("--store" in worker.errors() and "grant" in worker.errors(),
                   worker.errors())

@@ -197,6 +197,8 @@ stopper(void *arg)
 	struct worker *worker = arg;
 
 	AW_TRY(aw_stop_wait());
+	fprintf(stderr, "fetch_worker: stopping: %d pages in flight have "
+		"%g s\n", worker->running, worker->options.grace);
 	aw_event_set(&worker->wake);
 	return 0;
 }

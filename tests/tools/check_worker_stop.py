@@ -2,7 +2,6 @@
 """fetch_worker: signals, leases, and DSNs that are wrong."""
 import os
 import signal
-import time
 
 from fake_site import FakeSite
 from worker import (Databases, Worker, check, crawl, equal, main, mysql, pg,
@@ -33,8 +32,7 @@ def term_finishes():
                     4) as worker:
             until("four leases", lambda: leased(db) == 4)
             worker.send(signal.SIGTERM)
-            until("it is delivered", lambda: not pending(worker))
-            time.sleep(0.2)
+            stops(worker)
             site.go_on()
             equal(worker.ends_well()["stored"], 4, "stored")
         no_leases(db)
@@ -65,10 +63,7 @@ def term_twice():
                     1) as worker:
             until("three leases", lambda: leased(db) == 3)
             worker.send(signal.SIGTERM)
-            # Its handler has run when the byte of the signal is gone; asking
-            # the kernel is as near as one can get.
-            until("the first is delivered", lambda: not pending(worker))
-            time.sleep(0.2)
+            stops(worker)
             worker.send(signal.SIGTERM)
             equal(worker.wait(), -signal.SIGTERM, "status")
         equal(db.jobs(), {"leased": "3"}, "jobs")
@@ -76,10 +71,8 @@ def term_twice():
         equal(crawl(db)["stored"], 3, "stored by the next worker")
 
 
-def pending(worker):
-    with open(f"/proc/{worker.process.pid}/status") as file:
-        return any(int(line.split()[1], 16) & 1 << (signal.SIGTERM - 1)
-                   for line in file if line.startswith("ShdPnd:"))
+def stops(worker):
+    until("it says so", lambda: "stopping: " in worker.errors())
 
 
 def term_while_idle():

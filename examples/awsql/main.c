@@ -174,8 +174,8 @@ static int
 run_here(struct state *s, char *text, size_t size)
 {
 	struct line line = { .options = &s->options, .db = s->db,
-			     .down = &s->down, .conn = &s->conn, .text = text, .size = size,
-			     .flush = write_now };
+			     .down = &s->down, .conn = &s->conn, .text = text,
+			     .size = size, .flush = write_now };
 	int r = line_run(&line);
 
 	free(line.out.data);

@@ -60,6 +60,9 @@ aw_limiter_borrow(struct aw_limiter *limiter, struct aw_borrow *ret_borrow)
 
 	if (r < 0)
 		return r;
+	if (ret_borrow->task)
+		return aw_fail(-EBUSY, "this struct aw_borrow is in use: each "
+			       "task borrows with one of its own, zeroed");
 	if (is_borrower(limiter, self))
 		return aw_fail(-EDEADLK, "this task has a place of the limiter "
 			       "already: give it back before the next");
@@ -73,8 +76,12 @@ aw_limiter_borrow(struct aw_limiter *limiter, struct aw_borrow *ret_borrow)
 		.data = ret_borrow
 	};
 
-	return aw__waiters_wait(&limiter->waiters.head, &limiter->waiters.tail,
-				&node);
+	ret_borrow->task = self;
+	r = aw__waiters_wait(&limiter->waiters.head, &limiter->waiters.tail,
+			     &node);
+	if (r < 0)
+		ret_borrow->task = NULL;
+	return r;
 }
 
 void
@@ -91,6 +98,7 @@ aw_limiter_give_back(struct aw_borrow *borrow)
 	else
 		limiter->borrowers = borrow->next;
 	borrow->limiter = NULL;
+	borrow->task = NULL;
 	limiter->n_borrowed--;
 	grant(limiter);
 }

@@ -24,7 +24,7 @@ struct aw_limiter;
 /* One borrowed place, in the borrower's memory. */
 struct aw_borrow {
 	struct aw_limiter *limiter;	/* NULL: none */
-	struct aw_task *task;
+	struct aw_task *task;		/* that has it or waits; NULL: none */
 	struct aw_borrow *next, *prev;
 };
 
@@ -45,9 +45,11 @@ struct aw_limiter {
  *
  * Awaits; cancel point.  Oldest waiter first.  Costs a look at each borrower.
  *
- * Return: 0; -EDEADLK (this task has a place already; AW_NO_AWAIT);
- * -ECANCELED; -ETIME; -ETIMEDOUT (a budget); AW_EUSAGE; -ENOMEM.
- * Lifetime: @limiter must outlive what is borrowed from it.
+ * Return: 0; -EDEADLK (this task has a place already; AW_NO_AWAIT); -EBUSY
+ * (@ret_borrow has a place, or another task waits with it); -ECANCELED;
+ * -ETIME; -ETIMEDOUT (a budget); AW_EUSAGE; -ENOMEM.
+ * Lifetime: @limiter must outlive what is borrowed from it; a place is given
+ * back before the task ends that borrowed it.
  * Context: task.
  * Source: our own.
  * Since: 0.1

@@ -163,6 +163,49 @@ START_TEST(a_second_place_for_one_task_is_refused)
 }
 END_TEST
 
+static struct aw_borrow shared;
+
+static int
+borrows_with_shared(void *arg)
+{
+	int r = aw_limiter_borrow(&limiter, &shared);
+
+	note("%s %s", (const char *)arg, name(r));
+	if (r < 0)
+		return 0;
+	AW_TRY(aw_sleep(1));
+	aw_limiter_give_back(&shared);
+	return 0;
+}
+
+static int
+shares(void *arg)
+{
+	struct aw_borrow mine = { 0 };
+	AW_GROUP(group);
+
+	limiter = (struct aw_limiter)AW_LIMITER_INIT((intptr_t)arg);
+	AW_TRY(aw_limiter_borrow(&limiter, &mine));
+	AW_TRY(aw_go(&group, borrows_with_shared, "a"));
+	AW_TRY(aw_go(&group, borrows_with_shared, "b"));
+	let_others_run();
+	aw_limiter_give_back(&mine);
+	AW_TRY(aw_group_wait(&group));
+	note("free %d", is_free());
+	AW_TRY(aw_limiter_borrow(&limiter, &shared));
+	aw_limiter_give_back(&shared);
+	return 0;
+}
+
+START_TEST(two_tasks_cannot_borrow_with_one_struct)
+{
+	ck_assert_int_eq(run_tasks(shares, (void *)1), 0);
+	ck_assert_str_eq(noted, "b EBUSY; a ok; free 1; ");
+	ck_assert_int_eq(run_tasks(shares, (void *)3), 0);
+	ck_assert_str_eq(noted, "a ok; b EBUSY; free 1; ");
+}
+END_TEST
+
 START_TEST(the_sizes_do_not_change)
 {
 	ck_assert_uint_eq(sizeof(struct aw_limiter), 72);
@@ -183,6 +226,7 @@ main(void)
 	tcase_add_test(basic,
 		       a_place_that_meets_a_cancelled_waiter_goes_to_the_next);
 	tcase_add_test(basic, a_second_place_for_one_task_is_refused);
+	tcase_add_test(basic, two_tasks_cannot_borrow_with_one_struct);
 	tcase_add_test(basic, the_sizes_do_not_change);
 	suite_add_tcase(suite, basic);
 	return suite_run(suite);

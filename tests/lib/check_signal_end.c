@@ -214,6 +214,7 @@ refused(void *arg)
 	unsigned long n;
 
 	(void)arg;
+	signal(SIGHUP, SIG_DFL);	/* nohup ignores it */
 	getrlimit(RLIMIT_NOFILE, &usual);
 	none = usual;
 	none.rlim_cur = 0;

@@ -98,17 +98,22 @@ static int (*writes[])(void *) = {
 	waits_write, waits_printf, waits_flush, waits_shutdown, waits_close
 };
 
-/* Until the socket is full and bytes wait in the buffer. */
+/* Until the socket is full and bytes wait in the buffer: they still wait after
+ * twenty turns of the loop. */
 static int
 fill_up(void)
 {
-	struct aw_stream_counts n;
+	struct aw_stream_counts n = { 0 }, before;
 
-	do {
-		AW_TRY(aw_stream_write(stream, aw_bytes(much, 8192)));
+	for (int still = 0; still < 20;) {
+		if (n.written == n.sent)
+			AW_TRY(aw_stream_write(stream, aw_bytes(much, 8192)));
+		before = aw_stream_counts(stream);
 		AW_TRY(aw_sleep(0.0001));
 		n = aw_stream_counts(stream);
-	} while (n.written == n.sent);
+		still = n.written != n.sent && n.sent == before.sent ?
+			still + 1 : 0;
+	}
 	return 0;
 }
 

@@ -117,9 +117,16 @@ on_prepare(EV_P_ ev_prepare *prepare, int revents)
 static void
 on_check(EV_P_ ev_check *check, int revents)
 {
+	struct aw_loop *l = check->data;
+
 	(void)loop;
 	(void)revents;
-	aw__batch(check->data);
+	/* A task may not switch to others from inside ev_run(). */
+	if (__builtin_expect(!l->self, 1))
+		aw__batch(l);
+	else
+		aw_trace("ev_run() was called in task '%s': no other task "
+			 "runs meanwhile", l->self->name);
 }
 
 /* --- Making ------------------------------------------------------------ */

@@ -159,6 +159,29 @@ START_TEST(detaching_cancels_and_joins_what_is_left)
 }
 END_TEST
 
+static int
+turns_the_loop(void *arg)
+{
+	(void)arg;
+	start("b", naps, "b");
+	ev_run(ev, EVRUN_ONCE);
+	ev_run(ev, EVRUN_NOWAIT);
+	note("in '%s'", aw_task_name(NULL));
+	AW_TRY(aw_sleep(0.001));
+	note("a again");
+	return 0;
+}
+
+START_TEST(ev_run_in_a_task_switches_to_no_other)
+{
+	begin();
+	start("a", turns_the_loop, NULL);
+	ev_run(ev, 0);
+	ck_assert_str_eq(noted, "in 'a'; b; a again; b again; ");
+	end();
+}
+END_TEST
+
 START_TEST(a_thread_has_one_loop_at_a_time)
 {
 	struct aw_loop *second = NULL;
@@ -319,6 +342,7 @@ main(void)
 	tcase_add_test(basic, posts_reach_an_embedded_loop);
 	tcase_add_test(basic, no_signal_is_touched);
 	tcase_add_test(misuse, detaching_inside_the_loop_is_refused);
+	tcase_add_test(misuse, ev_run_in_a_task_switches_to_no_other);
 	tcase_add_test(misuse, a_thread_has_one_loop_at_a_time);
 	suite_add_tcase(suite, basic);
 	tcase_add_test(misuse, who_overflows_is_named_if_the_application_asks);

@@ -119,20 +119,21 @@ START_TEST(go_copy_gives_each_child_its_own_value)
 END_TEST
 
 static int
-no_function(void *arg)
+no_start(void *arg)
 {
 	AW_GROUP(group);
 
 	(void)arg;
 	note("%s", name(aw_go(&group, NULL, NULL)));
 	note("%s", name(aw_go_copy(&group, NULL, &group.status)));
+	note("%s", name(aw_go(&group, no_start, NULL, .stack = -1)));
 	return aw_group_wait(&group);
 }
 
-START_TEST(a_child_needs_a_function)
+START_TEST(a_child_needs_a_function_and_a_stack)
 {
-	ck_assert_int_eq(run_tasks(no_function, NULL), 0);
-	ck_assert_str_eq(noted, "EINVAL; EINVAL; ");
+	ck_assert_int_eq(run_tasks(no_start, NULL), 0);
+	ck_assert_str_eq(noted, "EINVAL; EINVAL; EINVAL; ");
 }
 END_TEST
 
@@ -252,7 +253,7 @@ main(void)
 	tcase_add_test(basic,
 		       a_child_that_fails_without_a_detail_fails_the_group);
 	tcase_add_test(basic, go_copy_gives_each_child_its_own_value);
-	tcase_add_test(basic, a_child_needs_a_function);
+	tcase_add_test(basic, a_child_needs_a_function_and_a_stack);
 	tcase_add_test(basic, with_collect_a_failure_cancels_nobody);
 	tcase_add_test(next, next_reports_children_as_they_finish);
 	tcase_add_test(next, next_returns_the_failure_that_ended_the_group);

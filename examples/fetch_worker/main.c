@@ -219,8 +219,9 @@ crawl(struct worker *worker)
 }
 
 static int
-open_all(struct worker *worker)
+open_all(void *arg)
 {
+	struct worker *worker = arg;
 	const struct options *o = &worker->options;
 
 	AW_TRY(cannot_start(worker, "--queue", queue_open(worker)));
@@ -231,6 +232,25 @@ open_all(struct worker *worker)
 			    .max_per_host = o->concurrency,
 			    .max_total = o->concurrency,
 			    .buffer = AW_KIB(4));
+}
+
+static int
+stop_opening(void *arg)
+{
+	AW_TRY(aw_stop_wait());
+	aw_group_stop(arg);
+	return 0;
+}
+
+/* Nothing is in flight yet, so a stop ends it at once. */
+static int
+open_or_stop(struct worker *worker)
+{
+	AW_GROUP(group);
+
+	AW_TRY(aw_go(&group, open_all, worker));
+	AW_TRY(aw_go(&group, stop_opening, &group, .service = true));
+	return aw_group_wait(&group);
 }
 
 /* What was not finished goes back, also when we are being cancelled. */
@@ -256,9 +276,9 @@ static int
 run(void *arg)
 {
 	struct worker *worker = arg;
-	int r = open_all(worker);
+	int r = open_or_stop(worker);
 
-	if (r == 0) {
+	if (r == 0 && !aw_stopping()) {
 		r = crawl(worker);
 		progress_end(worker);
 		if (aw_stopping() || r < 0)

@@ -15,9 +15,12 @@ text_of(int r)
 	return e->code == r && e->message[0] ? e->message : aw_strerror(r);
 }
 
+/* A refused connect has said what to check already. */
 static const char *
-remedy(void)
+remedy(int r)
 {
+	if (r != AW_ESQL)
+		return "";
 	switch (aw_error()->sql_class) {
 	case AW_SQL_PRIVILEGE:
 		return ": grant its user SELECT, INSERT and UPDATE on the "
@@ -37,7 +40,7 @@ static void
 complain(struct worker *worker, const char *option, int r)
 {
 	fprintf(stderr, "fetch_worker: %s: %s: %s%s\n", option,
-		aw_error_name(r), text_of(r), remedy());
+		aw_error_name(r), text_of(r), remedy(r));
 	worker->fatal = r;
 }
 

@@ -202,7 +202,7 @@ failed_by(const struct job *job, struct page *page, int r)
 		 aw_error()->code == r && aw_error()->message[0]
 			 ? aw_error()->message : aw_strerror(r));
 	to_ascii(error);
-	if (is_passing(r))
+	if (is_passing(r) && job->failures < job->worker->options.retries)
 		report(job->worker, "fetching a page", r);
 	return failed(job, page, is_passing(r), error);
 }

@@ -2,6 +2,7 @@
 """fetch_worker: signals, leases, and DSNs that are wrong."""
 import os
 import signal
+import socket
 
 from fake_site import FakeSite
 from worker import (Databases, Worker, check, crawl, equal, main, mysql, pg,
@@ -85,6 +86,24 @@ def term_while_idle():
                 f"datname = '{db.name}' AND query ILIKE 'LISTEN%'"))
             worker.send(number)
             worker.ends_well()
+
+
+def term_while_opening():
+    """SIGTERM ends a worker whose queue does not answer at once, exit 0"""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        queue = f"postgresql://u@127.0.0.1:{deaf.getsockname()[1]}/x"
+        with Worker(GOOD, queue=queue) as worker:
+            until("it listens to signals", lambda: handles(worker))
+            deaf.accept()
+            worker.send(signal.SIGTERM)
+            equal(worker.ends_well()["fetched"], 0, "fetched")
+            equal(worker.errors(), "", "nothing went wrong")
+
+
+def handles(worker):
+    with open(f"/proc/{worker.process.pid}/status") as file:
+        return any(int(line.split()[1], 16) & 1 << (signal.SIGTERM - 1)
+                   for line in file if line.startswith("SigCgt:"))
 
 
 # --- leases ------------------------------------------------------------------
@@ -171,6 +190,7 @@ def refused(want, **dsn):
     which = "--" + next(iter(dsn))
     check(status == 1, want, "exit status", status, lines)
     check(len(lines) == 1, want, "one line:", lines)
+    check("another shape" not in lines[0], "no table was seen:", lines)
     check(lines[0].startswith(f"fetch_worker: {which}: "), want, lines)
     check(want in lines[0].lower(), "no", want, "in", lines)
     check(SECRET not in lines[0], "the password is shown:", lines)
@@ -287,7 +307,8 @@ GOOD = Databases("pg")
 MYSQL_TCP = os.environ["AWAIT_TEST_MYSQL_TCP"].rpartition("/")[0] + "/" + \
     GOOD.name
 main(together=(
-    term_finishes, term_gives_back, term_twice, term_while_idle, renews,
+    term_finishes, term_gives_back, term_twice, term_while_idle,
+    term_while_opening, renews,
     late_to_pg, late_to_mysql, lost_claim, bad_queue_syntax, bad_queue_port,
     bad_queue_host, bad_queue_password, bad_store_port, bad_store_host,
     bad_store, bad_options, no_privilege_pg, no_privilege_mysql))

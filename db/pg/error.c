@@ -169,13 +169,27 @@ find_sqlstate(const char *message, char ret[8])
 	}
 }
 
+/* The begin and the end of what is long: the remedy must fit behind it, and
+ * the words of a pool before it. */
+static void
+shorten(char *line)
+{
+	enum { BEGIN = 85, END = 65 };
+	size_t n = strlen(line);
+
+	if (n <= BEGIN + 3 + END)
+		return;
+	memcpy(line + BEGIN, "...", 3);
+	memmove(line + BEGIN + 3, line + n - END, END + 1);
+}
+
 int
 aw__pg_fail_connect(PGconn *pg)
 {
 	const char *message = pg ? PQerrorMessage(pg) : "out of memory";
 	const struct cause *cause = find_cause(message);
 	struct aw_error *error = aw_error_set(cause->code);
-	char text[512], line[240], *location;
+	char text[512], line[512], *location;
 
 	find_sqlstate(message, error->sqlstate);
 	error->sql_class = aw__db_sqlstate_class(error->sqlstate);
@@ -185,6 +199,7 @@ aw__pg_fail_connect(PGconn *pg)
 	if (location)
 		*location = '\0';
 	aw__db_line(line, sizeof(line), text);
+	shorten(line);
 	snprintf(error->message, sizeof(error->message), "%s (%s)", line,
 		 cause->remedy);
 	return cause->code;

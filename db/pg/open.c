@@ -131,12 +131,30 @@ is_sslmode(const char *text)
 	return false;
 }
 
+/* A host has no @ in it, unless it is a path or an abstract socket: what is
+ * before one is the rest of a password. */
+static bool
+are_hosts(const char *text)
+{
+	const char *at;
+
+	for (at = strchr(text, '@'); at; at = strchr(at + 1, '@'))
+		if (at != text && at[-1] != ',' && text[0] != '/')
+			return false;
+	return true;
+}
+
 /* The port is not shown: behind a bare "/" of a password it is a piece of
  * that. */
 static int
 check_values(const struct aw_pg_data *data)
 {
 	const char *port = find(data, "port"), *mode = find(data, "sslmode");
+	const char *host = find(data, "host");
+
+	if (host && !are_hosts(host))
+		return aw_fail(AW_EINVAL, "the host of the DSN has an @ in it: "
+			       "one in a password is written %%40");
 
 	if (port && !are_ports(port))
 		return aw_fail(AW_EINVAL, "the port of the DSN is no number "

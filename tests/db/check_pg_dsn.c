@@ -33,6 +33,7 @@ static const struct bad forms[] = {
 	{ "postgresql://u:" SECRET "@h/db?sslmod=x", "URI query parameter" },
 	{ "postgresql://u:s3%zz@h/db", "percent-encoded" },
 	{ "user=u password=" SECRET " host", "missing" },
+	{ "postgresql://u:x@" SECRET "@h.invalid/d", "is written %40" },
 	{ "user=u password=x s3cretpw=2", "invalid connection option" },
 	{ "postgresql://u:" SECRET "@[::1/db", "matching" },
 	{ "postgresql://u:1/y?" SECRET "@h/db", "separator" },

@@ -220,6 +220,7 @@ def bad_queue_syntax():
 def bad_queue_port():
     """a queue DSN whose port nobody listens on"""
     refused("host", queue=port_of_nobody(GOOD.tcp))
+    refused("check host", queue="postgresql://127.0.0.1:1,127.0.0.1:2/x")
 
 
 def bad_queue_host():

@@ -25,7 +25,7 @@ write_report(void *arg)
 	char *report;
 
 	(void)arg;
-	AW_TRY(aw_sleep(0.05));
+	AW_TRY(aw_sleep(0.5));
 	printf("written for %s\n", (const char *)aw_local_get(&user));
 	report = strdup("three pages");
 	if (!report)

@@ -59,7 +59,7 @@ app(void *arg)
 	(void)arg;
 	if (!worker)
 		return aw_error()->code;
-	AW_TRY(aw_sleep(0.05));
+	AW_TRY(aw_sleep(0.5));
 	aw_cancel(worker, "the user pressed stop");
 	AW_TRY(aw_join(worker, &status));
 	if (status == AW_ECANCELED)

@@ -75,13 +75,14 @@ struct aw_temp_options {
  * @mode: of a file that is created, less the umask; else ignored
  *
  * Awaits; cancel point; with O_CREAT or O_TRUNC only until it begins.  A FIFO
- * opens at once: reading waits for somebody who writes, and to open it for
- * writing fails with -ENXIO while nobody reads.
+ * opens for reading at once, and reading waits for somebody who writes; for
+ * writing it opens when somebody reads, looked for after pauses that grow to
+ * 50 ms and hold no thread; with O_NONBLOCK it fails with -ENXIO instead.
  *
  * Return: 0; -EISDIR (a folder: see aw_dir_read()); -ENOENT; -EACCES;
- * -EMFILE; any other code of open(2); -EINVAL (@path is NULL); -ECANCELED;
- * -ETIME; -ETIMEDOUT (a budget); -EAGAIN (no helper thread); -EDEADLK;
- * AW_EUSAGE; -ENOMEM.
+ * -EMFILE; -ENXIO; any other code of open(2); -EINVAL (@path is NULL);
+ * -ECANCELED; -ETIME; -ETIMEDOUT (a budget); -EAGAIN (no helper thread);
+ * -EDEADLK; AW_EUSAGE; AW_EFORK; -ENOMEM.
  * Lifetime: belongs to the loop; when the loop ends it is aborted.
  * Context: task.
  * Source: open(2), fifo(7).

@@ -136,7 +136,8 @@ uses_fifo(void *arg)
 
 	(void)arg;
 	WANT(mkfifo(in("fifo"), 0600) == 0);
-	WANT(aw_file_open(&f, in("fifo"), O_WRONLY, 0) == -ENXIO);
+	WANT(aw_file_open(&f, in("fifo"), O_WRONLY | O_NONBLOCK, 0) ==
+	     -ENXIO);
 	AW_TRY(aw_file_open(&f, in("fifo"), O_RDONLY, 0));
 	{
 		AW_TIMEOUT(0.01);
@@ -160,6 +161,88 @@ uses_fifo(void *arg)
 START_TEST(a_fifo_is_waited_for_and_holds_no_thread)
 {
 	run_in_real_time(uses_fifo, NULL);
+}
+END_TEST
+
+/* Each of them waits for a reader, and more of them than there are helper
+ * threads: other files are opened meanwhile. */
+#define WRITERS 8
+
+static char fifo[100];
+
+static int
+opens_for_writing(void *arg)
+{
+	AW_AUTO(aw_file, f);
+
+	AW_TRY(aw_file_open(&f, fifo, O_WRONLY, 0));
+	*(int *)arg = 1;
+	AW_TRY(aw_file_write(f, aw_text("late\n")));
+	return aw_file_close(&f);
+}
+
+static int
+writes_without_reader(void *arg)
+{
+	AW_AUTO(aw_file, f);
+	int opened = 0;
+
+	(void)arg;
+	snprintf(fifo, sizeof fifo, "%s", in("fifo"));
+	WANT(mkfifo(fifo, 0600) == 0);
+	for (int i = 0; i < 2; i++) {
+		AW_GROUP(group);
+
+		for (int k = 0; k < WRITERS; k++)
+			AW_TRY(aw_go(&group, opens_for_writing, &opened));
+		AW_TRY(aw_sleep(0.02));
+		AW_TRY(aw_file_spew(in("other"), aw_text("x")));
+		WANT(opened == 0);
+		if (i == 0)
+			aw_group_stop(&group);
+		else
+			AW_TRY(aw_file_open(&f, fifo, O_RDONLY, 0));
+		WANT(aw_group_wait(&group) == 0);
+		WANT(opened == i);
+	}
+	return aw_file_close(&f);
+}
+
+START_TEST(who_writes_to_a_fifo_waits_for_a_reader_and_holds_no_thread)
+{
+	run_in_real_time(writes_without_reader, NULL);
+}
+END_TEST
+
+static int
+gives_up(void *arg)
+{
+	AW_AUTO(aw_file, f);
+
+	(void)arg;
+	WANT(mkfifo(in("fifo"), 0600) == 0);
+	{
+		AW_TIMEOUT(0.01);
+		WANT(aw_file_open(&f, in("fifo"), O_WRONLY, 0) == AW_ETIME);
+	}
+	{
+		AW_BUDGET(0.01);
+		WANT(aw_file_create(&f, in("fifo")) == AW_ETIMEDOUT);
+	}
+	{
+		AW_SCOPE(scope);
+
+		aw_scope_cancel(scope_p, "test");
+		WANT(aw_file_open(&f, in("fifo"), O_WRONLY, 0) ==
+		     AW_ECANCELED);
+	}
+	WANT(!f);
+	return aw_path_unlink(in("fifo"));
+}
+
+START_TEST(a_deadline_or_a_cancel_ends_the_wait_for_a_reader)
+{
+	run_in_real_time(gives_up, NULL);
 }
 END_TEST
 
@@ -289,6 +372,10 @@ add(TCase *tcase)
 	tcase_add_test(tcase, places_beyond_4_gib_are_places);
 	tcase_add_test(tcase, odd_files_are_told_apart);
 	tcase_add_test(tcase, a_fifo_is_waited_for_and_holds_no_thread);
+	tcase_add_test(
+	    tcase, who_writes_to_a_fifo_waits_for_a_reader_and_holds_no_thread);
+	tcase_add_test(tcase,
+		       a_deadline_or_a_cancel_ends_the_wait_for_a_reader);
 	tcase_add_test(tcase, a_duplicate_leaves_the_descriptor_as_it_was);
 	tcase_add_test(tcase, misuse_is_refused);
 	tcase_add_test(tcase, a_file_that_outlives_its_loop_is_closed);

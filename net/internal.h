@@ -282,6 +282,9 @@ int aw__on_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
 struct aw__sock *aw__sock_next(struct aw_http *http, int *ret_events);
 void aw__sock_free(struct aw__sock *sock);
 
+/* wakeup.c */
+void aw__wakeup_hide(CURLM *multi);
+
 /* request.c */
 int aw__request(struct aw_http *http, struct aw_response **ret,
 		const char *method, const char *url,

@@ -279,6 +279,7 @@ aw__multi_open(struct aw_http *http)
 		r = aw_fail(-ENOMEM, "no memory for libcurl");
 		goto fail;
 	}
+	aw__wakeup_hide(http->multi);
 	r = set_up(http);
 	if (r)
 		goto fail;

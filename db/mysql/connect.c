@@ -82,6 +82,7 @@ set_options(struct connect_job *job)
 	my_bool yes = 1, verify = d->verify;
 	const char *charset = d->parts[MY_CHARSET];
 
+	aw__my_io_prepare(m);
 	mysql_options(m, MYSQL_OPT_CONNECT_TIMEOUT, &job->seconds);
 	mysql_options(m, MYSQL_OPT_READ_TIMEOUT, &job->seconds);
 	mysql_options(m, MYSQL_OPT_WRITE_TIMEOUT, &job->seconds);

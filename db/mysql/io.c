@@ -77,13 +77,16 @@ find(my_socket fd)
 	return c;
 }
 
-/* In a helper thread blocking is right. */
+/* In a helper thread blocking is right.  It is here that the socket of a
+ * connection being made is first seen, while the server is waited for:
+ * libmariadb would leave it to the programs that are started meanwhile. */
 static int
 block(my_socket fd, my_bool for_reading, int timeout)
 {
 	struct pollfd p = { .fd = fd };
 	int r;
 
+	aw_ignore(fcntl(fd, F_SETFD, FD_CLOEXEC));
 	p.events = for_reading ? POLLIN : POLLOUT;
 	do {
 		r = poll(&p, 1, timeout > 0 ? timeout : -1);
@@ -181,6 +184,13 @@ hook(my_socket fd, my_bool for_reading, int timeout)
 	return 1;
 }
 
+/* Before it connects. */
+void
+aw__my_io_prepare(MYSQL *mysql)
+{
+	mysql_options(mysql, MARIADB_OPT_IO_WAIT, (const void *)hook);
+}
+
 /* libmariadb remembers the socket as blocking and so never changes it back;
  * without O_NONBLOCK SSL_read() would block the loop. */
 int
@@ -201,7 +211,6 @@ aw__my_io_attach(struct aw_my_conn *c)
 	if (all)
 		all->prev = &c->next;
 	all = c;
-	mysql_options(c->mysql, MARIADB_OPT_IO_WAIT, (const void *)hook);
 	return 0;
 }
 

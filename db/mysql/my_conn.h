@@ -149,6 +149,7 @@ void aw__my_init_text(const struct aw_my_data *data, bool tracked, char *ret,
 
 /* io.c */
 void aw__my_io_init(void);	/* once, in a helper thread */
+void aw__my_io_prepare(MYSQL *mysql);
 int aw__my_io_attach(struct aw_my_conn *c);
 void aw__my_io_detach(struct aw_my_conn *c);
 /* Bytes of no answer lie in what libmariadb has read. */

@@ -52,9 +52,19 @@ aw__db_rows_orphan(struct aw_rows *rows)
 	rows->conn = NULL;
 }
 
+/* A stream of the parent's: reading would take its bytes away. */
+static bool
+is_inherited(const struct aw_rows *rows)
+{
+	return rows->conn && rows->conn->fork_mark != aw_fork_mark();
+}
+
 static int
 step(struct aw_rows *rows)
 {
+	if (is_inherited(rows))
+		return aw_fail(AW_EFORK, "these streamed rows belong to the "
+			       "parent process");
 	aw__db_arena_reset(&rows->arena);
 	rows->on_row = false;
 	if (rows->ended)

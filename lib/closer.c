@@ -21,16 +21,20 @@ aw_defer(struct aw_defer *defer)
 	loop->defers_tail = &defer->next;
 }
 
+/* In a child of fork() it may be queued in the parent's loop, which is not
+ * the one here, and whose end does not matter any more. */
 void
 aw_defer_cancel(struct aw_defer *defer)
 {
+	struct aw_loop *loop = aw__loop;
+
 	if (!defer->prev)
 		return;
 	*defer->prev = defer->next;
 	if (defer->next)
 		defer->next->prev = defer->prev;
-	else
-		aw__loop->defers_tail = defer->prev;
+	else if (loop && loop->defers_tail == &defer->next)
+		loop->defers_tail = defer->prev;
 	defer->prev = NULL;
 }
 

@@ -213,8 +213,13 @@ aw_temp_folder_path(const struct aw_temp_folder *folder)
 int
 aw_temp_folder_remove(struct aw_temp_folder **folder)
 {
-	int r = aw_path_remove((*folder)->path);
+	int r;
 
+	if ((*folder)->mark != aw_fork_mark())
+		r = aw_fail(AW_EFORK, "the folder %s is the parent process's",
+			    (*folder)->path);
+	else
+		r = aw_path_remove((*folder)->path);
 	if (r == 0)
 		(*folder)->path[0] = '\0';
 	aw_temp_folder_freep(folder);

@@ -30,6 +30,8 @@ forget_parent(struct aw_file *file)
 {
 	if (!file->handle)
 		return;
+	aw_fd_free(file->ready);
+	file->ready = NULL;
 	aw__handle_close(file->handle);
 	file->handle = NULL;
 }
@@ -149,14 +151,26 @@ aw_file_close(struct aw_file **file)
 /* --- Around each call -------------------------------------------------- */
 
 int
+aw__file_check(const struct aw_file *file)
+{
+	if (!file->handle)
+		return aw_fail(AW_ECLOSED, "the file's loop has ended");
+	if (file->handle->mark != aw_fork_mark())
+		return aw_fail(AW_EFORK, "%s was opened before fork(): its "
+			       "buffers and its position are the parent's",
+			       file->handle->path);
+	return 0;
+}
+
+int
 aw__file_enter(struct aw_file *file, struct aw_task **ret)
 {
 	int r = aw__enter(ret);
 
+	if (r == 0)
+		r = aw__file_check(file);
 	if (r < 0)
 		return r;
-	if (!file->handle)
-		return aw_fail(AW_ECLOSED, "the file's loop has ended");
 	if (file->busy)
 		return aw_fail(-EBUSY, "another task is in a call on %s",
 			       file->handle->path);

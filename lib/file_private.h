@@ -200,6 +200,8 @@ struct aw_file {
 	bool busy;			/* a task is within a call */
 };
 
+/* Has it a descriptor, of this process? */
+int aw__file_check(const struct aw_file *file);
 /* Begin of a call on a file: the task, and the file for it alone. */
 int aw__file_enter(struct aw_file *file, struct aw_task **ret);
 /* Give up everything that it has. */

@@ -22,8 +22,10 @@
 int
 aw__file_at(const struct aw_file *file, int64_t at)
 {
-	if (!file->handle)
-		return aw_fail(AW_ECLOSED, "the file's loop has ended");
+	int r = aw__file_check(file);
+
+	if (r < 0)
+		return r;
 	if (at < 0)
 		return aw_fail(-EINVAL, "%lld is no place in a file",
 			       (long long)at);

@@ -110,6 +110,8 @@ disarm(struct side *side)
 
 /* --- Events ------------------------------------------------------------ */
 
+/* An application that goes on with its own libev loop in a child of fork()
+ * has our watchers in it: the sockets are the parent's. */
 static void
 on_event(EV_P_ ev_io *io, int revents)
 {
@@ -118,6 +120,10 @@ on_event(EV_P_ ev_io *io, int revents)
 	int event = side == &fd->side[0] ? AW_FD_READ : AW_FD_WRITE;
 
 	(void)loop;
+	if (fd->loop->mark != aw_fork_mark()) {
+		disarm(side);
+		return;
+	}
 	if (revents & EV_ERROR)
 		disarm(side);
 	if (side->wait) {

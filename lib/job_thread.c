@@ -81,15 +81,21 @@ classes_init(void)
 /* A class of the user's in a child of fork() begins anew when it is used. */
 static pthread_mutex_t renewing = PTHREAD_MUTEX_INITIALIZER;
 
+static void
+renew(struct aw__job_class *c)
+{
+	pthread_mutex_lock(&renewing);
+	if (c->mark != aw_fork_mark())
+		class_init(c, c->limit);
+	pthread_mutex_unlock(&renewing);
+}
+
 struct aw__job_class *
 aw__job_class_hold(struct aw__job_class *c)
 {
 	if (c->is_static)
 		return c;
-	pthread_mutex_lock(&renewing);
-	if (c->mark != aw_fork_mark())
-		class_init(c, c->limit);
-	pthread_mutex_unlock(&renewing);
+	renew(c);
 	atomic_fetch_add(&c->refs, 1);
 	return c;
 }
@@ -430,6 +436,8 @@ aw__job_class_resize(struct aw__job_class *c, unsigned limit)
 {
 	unsigned n = 0;
 
+	if (!c->is_static)
+		renew(c);
 	pthread_mutex_lock(&c->lock);
 	c->limit = limit;
 	while (needs_thread(c) && n < c->n_queued - c->n_idle) {
@@ -444,6 +452,8 @@ aw__job_class_resize(struct aw__job_class *c, unsigned limit)
 void
 aw__job_class_look(struct aw__job_class *c, struct aw_workers_stats *ret)
 {
+	if (!c->is_static)
+		renew(c);
 	pthread_mutex_lock(&c->lock);
 	ret->limit = c->limit;
 	ret->threads = c->n_threads;

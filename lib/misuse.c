@@ -90,6 +90,9 @@ aw__misuse_gone(const struct aw_task *task, const char *call)
 int
 aw__misuse_thread(const struct aw_loop *owner, const char *call)
 {
+	if (owner->mark != aw_fork_mark())
+		return aw_fail(AW_EFORK, "%s: the task belongs to the parent "
+			       "process", call);
 	if (owner->debug || is_debugging())
 		aw__debug_die("%s: the task belongs to the loop of another "
 			      "thread (use aw_post)", call);

@@ -217,13 +217,16 @@ aw__pool_one_less(struct aw_pool *pool)
 static void
 abandon(struct aw_pool *pool)
 {
+	struct aw__pool_list *const lists[] = { &pool->idle, &pool->handed,
+						&pool->busy };
 	struct aw_pool_item *item;
 
 	pool->closing = true;
-	while ((item = pool->idle.first) != NULL) {
-		aw__pool_remove(&pool->idle, item);
-		pool->type->abort(item);
-	}
+	for (size_t i = 0; i < AW_LENGTH(lists); i++)
+		while ((item = lists[i]->first) != NULL) {
+			aw__pool_remove(lists[i], item);
+			pool->type->abort(item);
+		}
 }
 
 static int

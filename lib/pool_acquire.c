@@ -258,7 +258,7 @@ aw_pool_acquire_at(struct aw_pool *pool, struct aw_pool_item **ret,
 
 	if (!pool)
 		return aw_fail(-EINVAL, "aw_pool_acquire: no pool");
-	if (pool->loop != aw__loop)
+	if (pool->loop != aw__loop && pool->mark == aw_fork_mark())
 		return aw_fail(AW_EUSAGE, "pool %s belongs to the loop of "
 			       "another thread", pool->name);
 	pool->refs++;		/* a close may come while this waits */

@@ -199,6 +199,8 @@ aw_pool_expire(struct aw_pool *pool)
 {
 	struct aw_pool_item *item;
 
+	if (pool->mark != aw_fork_mark())
+		return;
 	pool->generation++;
 	while ((item = pool->idle.first) != NULL) {
 		aw__pool_remove(&pool->idle, item);

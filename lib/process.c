@@ -178,15 +178,20 @@ on_again(EV_P_ ev_timer *timer, int revents)
 
 	(void)revents;
 	ev_ref(loop);			/* a fired timer is inactive */
-	aw_fd_watch(p->watch, AW_FD_READ, on_readable, p);
+	if (p->mark == aw_fork_mark())
+		aw_fd_watch(p->watch, AW_FD_READ, on_readable, p);
 }
 
+/* An application's loop fires it in a child of fork(), too. */
 static void
 on_patience(EV_P_ ev_timer *timer, int revents)
 {
+	const struct aw_process *p = timer->data;
+
 	(void)revents;
 	ev_ref(loop);
-	aw_ignore(send(timer->data, SIGKILL));
+	if (p->mark == aw_fork_mark())
+		aw_ignore(send(p, SIGKILL));
 }
 
 /* --- Ending it --------------------------------------------------------- */

@@ -287,7 +287,7 @@ static void
 let_go_inherited(struct aw_my_conn *c)
 {
 	aw__my_io_detach(c);
-	if (c->socket >= 0 && !c->dead)
+	if (c->socket >= 0 && c->mysql->net.pvio)
 		close(c->socket);
 }
 
@@ -329,7 +329,8 @@ aw_mysql_native(struct aw_conn *conn)
 {
 	struct aw_my_conn *c = aw__my(conn);
 
-	if (conn->db->driver != &aw__my_driver)
+	if (conn->db->driver != &aw__my_driver ||
+	    conn->fork_mark != aw_fork_mark())
 		return NULL;
 	conn->dirty = true;
 	aw__my_enter(c);

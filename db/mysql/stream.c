@@ -220,14 +220,18 @@ aw__my_stream_binary(struct aw_my_conn *c, struct aw_my_stmt *stmt,
 	return 0;
 }
 
-/* libmariadb's result points at the connection, which goes first. */
+/* libmariadb's result points at the connection, which goes first.  In a child
+ * of fork() the socket is the parent's: libmariadb would read it to the end
+ * of the rows, and a shutdown would reach the parent. */
 void
 aw__my_stream_end(struct aw_conn *conn, struct aw_rows *base)
 {
 	struct aw_my_rows *rows = (struct aw_my_rows *)base;
 
-	aw__my_died(aw__my(conn));
-	mysql_free_result(rows->text);
+	if (conn->fork_mark == aw_fork_mark()) {
+		aw__my_died(aw__my(conn));
+		mysql_free_result(rows->text);
+	}
 	rows->text = NULL;
 	rows->stmt = NULL;
 }

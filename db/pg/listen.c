@@ -82,12 +82,25 @@ connect_and_listen(struct aw_pg_listener *l)
 	return r;
 }
 
+/* May this task listen, in this process? */
+static int
+enter(const struct aw_db *db)
+{
+	int r = aw_checkpoint();
+
+	if (r == 0 && db->fork_mark != aw_fork_mark())
+		r = aw_fail(AW_EFORK, "the pool \"%s\" and its listeners "
+			    "belong to the parent process: open your own",
+			    db->name);
+	return r;
+}
+
 int
 aw_pg_listen(struct aw_db *db, struct aw_pg_listener **ret,
 	     const char *channel)
 {
 	struct aw_pg_listener *l = calloc(1, sizeof(*l));
-	int r = aw_checkpoint();
+	int r = enter(db);
 
 	if (l)
 		l->channel = strdup(channel);
@@ -211,7 +224,7 @@ int
 aw_pg_listener_next(struct aw_pg_listener *listener, struct aw_pg_note *ret)
 {
 	struct aw_pg_note note = { .channel = "", .payload = "" };
-	int r = aw_checkpoint();
+	int r = enter(listener->db);
 
 	if (r < 0)
 		return r;

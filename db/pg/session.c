@@ -256,6 +256,8 @@ aw_pg_native(struct aw_conn *conn)
 {
 	struct aw_pg_conn *c = aw__pg(conn);
 
+	if (conn->fork_mark != aw_fork_mark())
+		return NULL;
 	conn->dirty = true;
 	return c->dead ? NULL : c->pg;
 }

@@ -125,7 +125,8 @@ aw_mysql_conn_insert_v(struct aw_conn *conn, uint64_t *ret_id,
  * answer to the end before the next call of ours.  The session counts as
  * changed and is reset when it is released.
  *
- * Return: the MYSQL handle; NULL if the connection is lost.
+ * Return: the MYSQL handle; NULL if the connection is lost, or the parent's in
+ * a child of fork().
  * Lifetime: borrowed until aw_conn_release(); never mysql_close() it.
  * Context: task.
  * Source: MariaDB Connector/C, MARIADB_OPT_IO_WAIT.

@@ -135,7 +135,8 @@ AW_API void aw_pg_listener_freep(struct aw_pg_listener **listener);
  * It is in nonblocking mode and must be idle again before the next call of
  * ours.  The session counts as changed and is reset when it is released.
  *
- * Return: the PGconn; NULL if the connection is lost.
+ * Return: the PGconn; NULL if the connection is lost, or the parent's in a
+ * child of fork().
  * Lifetime: borrowed until aw_conn_release(); never PQfinish() it.
  * Context: task.
  * Source: our own.

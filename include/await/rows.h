@@ -48,8 +48,9 @@ struct aw_rows;
  * Return: 1 for a row; 0 at the end; AW_ENULL (a NULL met a plain target);
  * AW_ETYPE (types, or the number of targets, do not fit); AW_ERANGE;
  * AW_ETRUNCATED (AW_BUF() too small); AW_EILSEQ (a NUL inside text);
- * AW_EDECODE; AW_ECLOSED (the connection of a stream was released); on a
- * stream as aw_db_exec_v().
+ * AW_EDECODE; AW_ECLOSED (the connection of a stream was released);
+ * AW_EFORK (a stream of the parent's, in a child of fork()); on a stream as
+ * aw_db_exec_v().
  * Lifetime: views live until the next row or the end of the rows.
  * Context: task; buffered rows: any thread.
  * Source: our own.

@@ -7,6 +7,9 @@
  * frees what a thread that is still connecting uses (OPENSSL_init_crypto(3),
  * OPENSSL_INIT_NO_ATEXIT).  OpenSSL is reached by name only: libcurl may
  * have been built on another library.
+ *
+ * libcurl and OpenSSL hold locks of their own meanwhile, which nobody would
+ * open in a child of fork(): so a fork() waits until they are ready.
  */
 #include <dlfcn.h>
 #include <jansson.h>
@@ -23,6 +26,24 @@ struct ready_job {
 
 static atomic_bool ready;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void
+before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+static void
+after_fork(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+static void __attribute__((constructor))
+watch_forks(void)
+{
+	aw_ignore(pthread_atfork(before_fork, after_fork, after_fork));
+}
 
 static void
 quiet_openssl(void)

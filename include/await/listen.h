@@ -112,7 +112,8 @@ aw_tcp_listen_with(struct aw_listener **ret, const char *host, int port,
  * @options: may be NULL
  *
  * A socket that a dead process left behind is replaced.  The path is removed
- * when the listener stops, unless another has taken it.
+ * when the listener stops, unless another has taken it.  Both are done on the
+ * loop's thread, as bind(2) is: let the folder be a local one.
  *
  * Return: 0; -EADDRINUSE (somebody listens, or it is no socket);
  * -ENAMETOOLONG; -EACCES, -ENOENT and any other -errno of bind(2); -EMFILE,

@@ -344,7 +344,6 @@ main(void)
 		a_stream_holds_its_connection_until_either_is_released,
 		an_error_may_come_after_rows,
 		a_stream_without_rows_ends_at_once,
-		the_memory_of_a_stream_does_not_grow_with_it,
 		ten_megabytes_go_there_and_back,
 		results_of_every_size_arrive,
 		a_listener_hears_its_channel_and_no_other,
@@ -355,6 +354,10 @@ main(void)
 
 	for (size_t i = 0; tests[i]; i++)
 		tcase_add_loop_test(tc, tests[i], 0, N_WAYS);
+	suite_add_tcase(suite, tc);
+	tc = tcase_create("memory");
+	tcase_add_loop_test(tc, the_memory_of_a_stream_does_not_grow_with_it,
+			    0, N_WAYS);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }

@@ -14,6 +14,9 @@
  * interruptions that its present state has had. Moments stay random, within
  * a state too.
  *
+ * What ends a try must have been meant for it: an error that an interruption
+ * left behind on a connection looks like one, and is a foreign answer, too.
+ *
  * AWAIT_TEST_ROUNDS: that many tries at most, and the counts are printed.
  * AWAIT_TEST_LEAST: go on until each state was met so often; it is a failure
  * if the tries do not suffice.
@@ -24,6 +27,7 @@
 #include <unistd.h>
 
 #include <await/debug.h>
+#include <await/driver.h>
 
 #include "session.h"
 
@@ -158,6 +162,28 @@ count(int r, try_fn *fn)
 	return 0;
 }
 
+/* Was it interrupted, or is it the interruption of another, found on a
+ * connection that was not thrown away?  A try may set its own COMMIT a
+ * limit. */
+static int
+check_interrupt(int r)
+{
+	struct aw_error *kept = NULL;
+	int really;
+
+	if (!aw_is_cancel(r) || strcmp(aw_error()->op, "COMMIT") == 0)
+		return r;
+	WANT_OK(aw_error_dup(&kept));
+	really = aw_check();
+	if (really < 0)
+		aw_error_put(kept);
+	aw_error_free(kept);
+	if (really == 0)
+		return unwanted(__LINE__, "%s, and nobody interrupted it",
+				aw_error_name(r));
+	return r;
+}
+
 static int
 one_try(void *arg)
 {
@@ -169,9 +195,9 @@ one_try(void *arg)
 	if (v->timed) {
 		AW_TIMEOUT(chance(chance(0.02)));
 
-		r = v->fn(nonce);
+		r = check_interrupt(v->fn(nonce));
 	} else {
-		r = v->fn(nonce);
+		r = check_interrupt(v->fn(nonce));
 	}
 	v->ended = true;
 	return count(r, v->fn);

@@ -210,6 +210,44 @@ def retries():
               ["done", "3", "2"], "the job")
 
 
+def spaced_attempts():
+    """a page that fails is tried again after pauses that double, by the
+    clock of the queue's server, then marked as failed with the reason"""
+    with FakeSite() as site:
+        db = Databases("pg")
+        crawl(db)                       # makes the tables
+        # now() is the same for every column that one statement writes.
+        pg(db.queue, "CREATE TABLE pause (n serial, failures int, "
+           "seconds float8)")
+        pg(db.queue, "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql "
+           "AS $$ BEGIN INSERT INTO pause (failures, seconds) VALUES "
+           "(NEW.failures, extract(epoch FROM NEW.due - now())); "
+           "RETURN NEW; END $$")
+        pg(db.queue, "CREATE TRIGGER note BEFORE UPDATE ON job FOR EACH ROW "
+           "WHEN (OLD.state = 'leased' AND NEW.state = 'ready') "
+           "EXECUTE FUNCTION note()")
+        # Claimed before its time it would be one attempt too early.
+        pg(db.queue, "CREATE TABLE early (due timestamptz)")
+        pg(db.queue, "CREATE FUNCTION early() RETURNS trigger LANGUAGE "
+           "plpgsql AS $$ BEGIN INSERT INTO early VALUES (OLD.due); "
+           "RETURN NEW; END $$")
+        pg(db.queue, "CREATE TRIGGER early BEFORE UPDATE ON job FOR EACH ROW "
+           "WHEN (OLD.state = 'ready' AND NEW.state = 'leased' AND "
+           "OLD.due > now()) EXECUTE FUNCTION early()")
+        summary = crawl(db, "--seed", site.url + "/500", "--retries", 3)
+        equal(pg(db.queue, "SELECT failures, round(seconds::numeric, 6) "
+                 "FROM pause ORDER BY n"),
+              [["1", "0.500000"], ["2", "1.000000"], ["3", "2.000000"]],
+              "failures so far, and the pause behind each")
+        equal(pg(db.queue, "SELECT * FROM early"), [], "claimed too early")
+        equal(db.job(site.url + "/500", "state, attempts, failures"),
+              ["failed", "4", "3"], "the job")
+        equal(db.page(site.url + "/500", "status, error, attempts"),
+              ["500", "HTTP status 500", "4"], "the page")
+        equal((summary["retried"], summary["failed"]), (3, 1), "the summary")
+        equal(site.asked["/500"], 4, "requests")
+
+
 def waits_for_work():
     """without --drain it takes what SQL inserts, and SIGTERM ends it well"""
     with FakeSite() as site:
@@ -251,5 +289,5 @@ def draws_a_bar():
 
 main(to_pg, to_mysql, together=(
     bad_to_pg, bad_to_mysql, refused_by_pg, strange_urls, same_site_only,
-    follows_when_told, two_workers, max_pages, retries, waits_for_work,
-    draws_a_bar))
+    follows_when_told, two_workers, max_pages, retries, spaced_attempts,
+    waits_for_work, draws_a_bar))

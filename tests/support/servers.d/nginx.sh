@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 #
 # nginx: http, https, https with a certificate for another host, and a server
-# that lets 20 requests a second through (all others queue), so that a crawl
-# of a thousand pages lasts a minute and faults can be put into it.
+# that lets 20 requests a second through for each folder (all others queue), so
+# that a crawl of a thousand pages lasts a minute and faults can be put into it.
 # nginx.conf names the locations.  DATA/www is the document root.
 
 # shellcheck disable=SC2154  # here: set by the script that reads this file

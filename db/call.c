@@ -80,7 +80,8 @@ aw__db_note_failure(struct aw_conn *conn, int r)
 		 r == AW_ESQL ? error->sqlstate : "");
 }
 
-/* A NUL in text would cut it short on its way, a void pointer is a mistake. */
+/* A void pointer is a mistake, and no number has a NUL in it.  Text may have
+ * one: the driver knows what the server makes of it. */
 static int
 check_values(const struct aw_value *values, size_t n)
 {
@@ -93,11 +94,9 @@ check_values(const struct aw_value *values, size_t n)
 		if (v->kind == AW_KIND_POINTER)
 			return aw_fail(AW_EUSAGE, "parameter %zu is a void "
 				       "pointer: cast it to what it is", i + 1);
-		if ((v->kind == AW_KIND_TEXT || v->kind == AW_KIND_DECIMAL) &&
-		    v->as.bytes.size &&
-		    memchr(v->as.bytes.data, '\0', v->as.bytes.size))
-			return aw_fail(AW_EUSAGE, "parameter %zu: text with a "
-				       "NUL in it: use struct aw_bytes", i + 1);
+		if (v->kind == AW_KIND_DECIMAL && aw__db_has_nul(v))
+			return aw_fail(AW_EUSAGE, "parameter %zu: a number "
+				       "with a NUL in it", i + 1);
 	}
 	return 0;
 }
@@ -117,9 +116,6 @@ choose_text(const struct aw_db *db, struct aw_call *call)
 	if (sql->multi && call->n_values)
 		return aw_fail(AW_EUSAGE, "several commands in one text take "
 			       "no parameters");
-	if (sql->multi && call->want == AW_WANT_STREAM)
-		return aw_fail(AW_EUSAGE, "several commands in one text "
-			       "cannot be streamed");
 	return check_values(call->values, call->n_values);
 }
 
@@ -182,6 +178,13 @@ aw__db_call(struct aw_conn *conn, struct aw_call *call)
 	return r;
 }
 
+enum aw_conn_state
+aw_conn_state(const struct aw_conn *conn)
+{
+	return conn->fork_mark == aw_fork_mark() ?
+		conn->db->driver->state(conn) : AW_CONN_DEAD;
+}
+
 int
 aw_conn_exec_v(struct aw_conn *conn, int64_t *ret_affected,
 	       const struct aw_sql *sql, const struct aw_value *values,
@@ -222,7 +225,7 @@ aw_conn_stream_v(struct aw_conn *conn, struct aw_rows **ret,
 	if (r < 0)
 		return r;
 	/* A driver may have had to keep all of a small result. */
-	if (call.rows->stream && !call.rows->ended) {
+	if (aw__db_rows_hold(call.rows)) {
 		call.rows->conn = conn;
 		conn->stream = call.rows;
 		aw__db_line(conn->op, sizeof(conn->op), call.text);

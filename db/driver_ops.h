@@ -30,20 +30,13 @@
 #ifndef AWAIT_DB_DRIVER_OPS_H
 #define AWAIT_DB_DRIVER_OPS_H
 
+#include <string.h>
+
 #include <await/db.h>
 #include <await/driver.h>
 #include <await/pool.h>
 
 struct aw_stmts;
-
-/* What the server said last. */
-enum aw_conn_state {
-	AW_CONN_IDLE,		/* no transaction */
-	AW_CONN_IN_TX,
-	AW_CONN_FAILED_TX,	/* only a rollback is accepted */
-	AW_CONN_CUT,		/* interrupted: repair() first */
-	AW_CONN_DEAD		/* the session is gone */
-};
 
 /* What becomes of the rows of a statement. */
 enum aw_want {
@@ -182,6 +175,9 @@ struct aw_cell {
 struct aw_rows_ops {
 	/* Go to the next row: 1, 0 at the end, negative.  A stream awaits. */
 	int (*step)(struct aw_rows *rows);
+	/* A stream of several commands with rows->more set: go to the next
+	 * result, in front of its first row.  0 or negative.  Awaits. */
+	int (*more)(struct aw_rows *rows);
 	/* One value of the current row; 0 <= column < n_columns. */
 	int (*cell)(struct aw_rows *rows, int column, struct aw_cell *ret);
 	const char *(*name)(const struct aw_rows *rows, int column);
@@ -194,6 +190,14 @@ struct aw_rows_ops {
 	void (*free)(struct aw_rows *rows);
 };
 
+/* Of text, bytes, or a decimal. */
+static inline bool
+aw__db_has_nul(const struct aw_value *v)
+{
+	return v->as.bytes.size &&
+		memchr(v->as.bytes.data, '\0', v->as.bytes.size);
+}
+
 /* Memory of views of the current row, given back at the next. */
 struct aw_arena {
 	struct aw_arena_chunk *chunks;
@@ -205,7 +209,8 @@ struct aw_rows {
 	bool stream;
 	bool owns_conn;		/* release conn at the end */
 	bool on_row;
-	bool ended;
+	bool ended;		/* no further row in this result */
+	bool more;		/* of a stream: another result follows */
 	int n_columns;
 	int64_t n_rows;		/* buffered; -1 for a stream */
 	int64_t row;		/* the current one, from 0; -1 before */
@@ -213,6 +218,13 @@ struct aw_rows {
 	struct aw_arena arena;
 	char type_text[24];
 };
+
+/* Does it need its connection still? */
+static inline bool
+aw__db_rows_hold(const struct aw_rows *rows)
+{
+	return rows->stream && (!rows->ended || rows->more);
+}
 
 /* db/pool.c.  data is taken, also on failure; strings in options are copied.
  * database: for the pool's default name. */

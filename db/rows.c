@@ -96,6 +96,30 @@ aw_rows_next_v(struct aw_rows *rows, const struct aw_target *targets,
 	return r < 0 ? r : 1;
 }
 
+/* What is left of the current result is not wanted. */
+int
+aw_rows_next_result(struct aw_rows *rows)
+{
+	int r;
+
+	do
+		r = aw_rows_next_v(rows, NULL, 0);
+	while (r > 0);
+	if (r < 0 || !rows->more)
+		return r;
+	if (!rows->conn)
+		return aw_fail(AW_ECLOSED, "the connection of these streamed "
+			       "rows was released");
+	rows->more = false;
+	rows->ended = false;
+	rows->row = -1;
+	r = rows->ops->more(rows);
+	if (r == 0)
+		return 1;
+	rows->ended = true;
+	return r;
+}
+
 int
 aw_rows_get_v(struct aw_rows *rows, int column, struct aw_target target)
 {

@@ -117,6 +117,7 @@ struct aw_my_rows {
 	struct aw_my_meta *meta;
 	struct aw_my_view *views;	/* of the current row */
 	bool binary;
+	bool multi;		/* a stream of several commands */
 	MYSQL_RES *text;	/* text protocol, else NULL */
 	MYSQL_DATA data;	/* binary: the arena, taken over */
 	MYSQL_ROWS *next_row;	/* in data or small */
@@ -178,6 +179,10 @@ void aw__my_forget_statements(struct aw_my_conn *c);
 
 /* run.c */
 int aw__my_run(struct aw_conn *conn, struct aw_call *call);
+/* Several commands in one text are allowed no more.  Where an error stands
+ * already, it stays, and the connection dies if this fails. */
+int aw__my_multi_off(struct aw_my_conn *c);
+void aw__my_multi_off_quietly(struct aw_my_conn *c);
 
 /* encode.c */
 int aw__my_check_size(const struct aw_my_conn *c, const struct aw_call *call);
@@ -218,6 +223,8 @@ int aw__my_rows_text(struct aw_my_conn *c, MYSQL_RES *result,
 		     struct aw_rows **ret);
 /* Takes the stored result out of the statement. */
 int aw__my_rows_binary(struct aw_my_stmt *stmt, struct aw_rows **ret);
+/* Columns of another result. */
+int aw__my_rows_adopt(struct aw_my_rows *rows, struct aw_my_meta *meta);
 void aw__my_rows_free(struct aw_rows *base);
 int aw__my_rows_cell(struct aw_rows *base, int column, struct aw_cell *ret);
 const char *aw__my_rows_name(const struct aw_rows *base, int column);
@@ -229,6 +236,8 @@ int aw__my_text_meta(struct aw_my_conn *c, MYSQL_RES *result,
 
 /* stream.c */
 int aw__my_stream_text(struct aw_my_conn *c, struct aw_rows **ret);
+/* Of several commands, after the text was sent. */
+int aw__my_stream_multi(struct aw_my_conn *c, struct aw_rows **ret);
 int aw__my_stream_binary(struct aw_my_conn *c, struct aw_my_stmt *stmt,
 			 struct aw_rows **ret);
 void aw__my_stream_end(struct aw_conn *conn, struct aw_rows *rows);

@@ -113,6 +113,24 @@ give_spare(struct aw_my_rows *rows)
 }
 
 int
+aw__my_rows_adopt(struct aw_my_rows *rows, struct aw_my_meta *meta)
+{
+	struct aw_my_view *views = rows->inline_views;
+
+	if (meta->n > MY_INLINE_COLUMNS)
+		views = malloc((size_t)meta->n * sizeof(*views));
+	if (!views)
+		return aw_fail(AW_ENOMEM, "a result");
+	if (rows->views != rows->inline_views)
+		free(rows->views);
+	aw__my_meta_unref(rows->meta);
+	rows->views = views;
+	rows->meta = aw__my_meta_ref(meta);
+	rows->base.n_columns = meta->n;
+	return 0;
+}
+
+int
 aw__my_rows_alloc(struct aw_my_meta *meta, const struct aw_rows_ops *ops,
 		  struct aw_my_rows **ret)
 {
@@ -124,14 +142,10 @@ aw__my_rows_alloc(struct aw_my_meta *meta, const struct aw_rows_ops *ops,
 	memset(&rows->meta, 0, offsetof(struct aw_my_rows, inline_views) -
 	       offsetof(struct aw_my_rows, meta));
 	rows->views = rows->inline_views;
-	if (meta->n > MY_INLINE_COLUMNS) {
-		rows->views = malloc((size_t)meta->n * sizeof(*rows->views));
-		if (!rows->views) {
-			give_spare(rows);
-			return aw_fail(AW_ENOMEM, "a result");
-		}
+	if (aw__my_rows_adopt(rows, meta) < 0) {
+		give_spare(rows);
+		return AW_ENOMEM;
 	}
-	rows->meta = aw__my_meta_ref(meta);
 	*ret = rows;
 	return 0;
 }

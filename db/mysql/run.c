@@ -196,6 +196,8 @@ run_text(struct aw_my_conn *c, struct aw_call *call)
 
 	if (r < 0)
 		return r;
+	if (call->want == AW_WANT_STREAM && call->sql->multi)
+		return aw__my_stream_multi(c, &call->rows);
 	if (call->want == AW_WANT_STREAM && mysql_field_count(c->mysql))
 		return aw__my_stream_text(c, &call->rows);
 	/* A statement without rows has nothing to stream. */
@@ -217,6 +219,25 @@ allow_multi(struct aw_my_conn *c, bool on)
 	return aw__my_fail(c, &sent);
 }
 
+int
+aw__my_multi_off(struct aw_my_conn *c)
+{
+	return allow_multi(c, false);
+}
+
+void
+aw__my_multi_off_quietly(struct aw_my_conn *c)
+{
+	struct aw_error *kept = NULL;
+
+	if (c->dead)
+		return;
+	if (aw_error_dup(&kept) < 0 || allow_multi(c, false) < 0)
+		aw__my_died(c);
+	aw_error_put(kept);
+	aw_error_free(kept);
+}
+
 static int
 run_multi(struct aw_my_conn *c, struct aw_call *call)
 {
@@ -225,23 +246,14 @@ run_multi(struct aw_my_conn *c, struct aw_call *call)
 	if (r < 0)
 		return r;
 	r = run_text(c, call);
-	if (r == 0)
-		note_session(c, call);
-	else
+	if (r < 0) {
 		after_error(c, call, r);
-	if (c->dead)
+		aw__my_multi_off_quietly(c);
 		return r;
-	if (r == 0) {
-		r = allow_multi(c, false);
-	} else {
-		struct aw_error *kept = NULL;
-
-		if (aw_error_dup(&kept) < 0 || allow_multi(c, false) < 0)
-			aw__my_died(c);
-		aw_error_put(kept);
-		aw_error_free(kept);
 	}
-	return r;
+	note_session(c, call);
+	/* A stream does it at its end. */
+	return call->want == AW_WANT_STREAM ? 0 : allow_multi(c, false);
 }
 
 /* May have several results, of other columns each time. */
@@ -458,7 +470,7 @@ aw__my_run(struct aw_conn *conn, struct aw_call *call)
 	if (r < 0)
 		drop_rows(call);
 	if (!conn->stream && !c->watched &&
-	    !(call->rows && call->rows->stream && !call->rows->ended))
+	    !(call->rows && aw__db_rows_hold(call->rows)))
 		aw__my_watch(c, true);
 	return r;
 }

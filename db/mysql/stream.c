@@ -15,13 +15,10 @@
 
 /* The connection may run the next statement. */
 static int
-end_stream(struct aw_my_rows *rows)
+end_stream(struct aw_my_conn *c, struct aw_my_rows *rows)
 {
-	struct aw_my_conn *c = aw__my(rows->base.conn);
-
 	aw__my_note_status(c);
 	rows->stmt = NULL;
-	rows->base.affected = rows->base.row + 1;
 	aw__my_watch(c, true);
 	aw__db_rows_ended(&rows->base);
 	return 0;
@@ -40,6 +37,8 @@ fail_stream(struct aw_my_rows *rows, int r)
 	}
 	if (!c->dead)
 		aw__my_ask_status(c);
+	if (rows->multi)
+		aw__my_multi_off_quietly(c);
 	aw__db_rows_ended(&rows->base);
 	return r;
 }
@@ -57,6 +56,23 @@ skip_rest(struct aw_my_conn *c, enum aw_sent *sent)
 			return aw__my_fail(c, sent);
 	}
 	return 0;
+}
+
+/* The rows of one result are over; perhaps another follows.  Negative: the
+ * caller fails the stream. */
+static int
+end_result(struct aw_my_conn *c, struct aw_my_rows *rows)
+{
+	enum aw_sent sent = AW_SENT_UNKNOWN;
+	int r;
+
+	if (rows->multi && mysql_more_results(c->mysql)) {
+		aw__my_note_status(c);
+		rows->base.more = true;
+		return 0;
+	}
+	r = rows->multi ? aw__my_multi_off(c) : skip_rest(c, &sent);
+	return r < 0 ? r : end_stream(c, rows);
 }
 
 static int
@@ -77,8 +93,9 @@ step_text(struct aw_rows *base)
 
 		mysql_free_result(rows->text);
 		rows->text = NULL;
-		r = skip_rest(c, &sent);
-		return r < 0 ? fail_stream(rows, r) : end_stream(rows);
+		base->affected = base->row + 1;
+		r = end_result(c, rows);
+		return r < 0 ? fail_stream(rows, r) : 0;
 	}
 	lengths = mysql_fetch_lengths(rows->text);
 	for (int i = 0; i < base->n_columns; i++) {
@@ -148,11 +165,51 @@ step_binary(struct aw_rows *base)
 	if (r < 0)
 		return fail_stream(rows, aw__my_fail_stmt(c, rows->stmt,
 							  &sent));
-	return end_stream(rows);
+	base->affected = base->row + 1;
+	return end_stream(c, rows);
+}
+
+/* The result that the server has begun to send. */
+static int
+take_result(struct aw_my_conn *c, struct aw_my_rows *rows)
+{
+	enum aw_sent sent = AW_SENT_UNKNOWN;
+	struct aw_my_meta *meta;
+	MYSQL_RES *result;
+	int r;
+
+	if (!mysql_field_count(c->mysql)) {
+		rows->base.n_columns = 0;
+		rows->base.affected = (int64_t)mysql_affected_rows(c->mysql);
+		c->insert_id = mysql_insert_id(c->mysql);
+		rows->base.ended = true;
+		return end_result(c, rows);
+	}
+	result = mysql_use_result(c->mysql);
+	if (!result)
+		return aw__my_fail(c, &sent);
+	rows->text = result;
+	r = aw__my_text_meta(c, result, &meta);
+	return r < 0 ? r : aw__my_rows_adopt(rows, meta);
+}
+
+static int
+more_text(struct aw_rows *base)
+{
+	struct aw_my_rows *rows = (struct aw_my_rows *)base;
+	struct aw_my_conn *c = aw__my(base->conn);
+	enum aw_sent sent = AW_SENT_UNKNOWN;
+	int r;
+
+	aw__my_enter(c);
+	r = mysql_next_result(c->mysql) != 0 ? aw__my_fail(c, &sent) :
+					       take_result(c, rows);
+	return r < 0 ? fail_stream(rows, r) : 0;
 }
 
 static const struct aw_rows_ops text_ops = {
 	.step = step_text,
+	.more = more_text,
 	.cell = aw__my_rows_cell,
 	.name = aw__my_rows_name,
 	.type = aw__my_rows_type,
@@ -201,6 +258,27 @@ aw__my_stream_text(struct aw_my_conn *c, struct aw_rows **ret)
 	rows->text = result;
 	begin_stream(c, rows, ret);
 	return 0;
+}
+
+int
+aw__my_stream_multi(struct aw_my_conn *c, struct aw_rows **ret)
+{
+	struct aw_my_meta *none = aw__my_meta_new(NULL, 0);
+	struct aw_my_rows *rows;
+	int r;
+
+	if (!none)
+		return aw_fail(AW_ENOMEM, "a result");
+	r = aw__my_rows_alloc(none, &text_ops, &rows);
+	aw__my_meta_unref(none);
+	if (r < 0)
+		return r;
+	rows->multi = true;
+	begin_stream(c, rows, ret);
+	r = take_result(c, rows);
+	if (r < 0 && rows->text)
+		aw__my_died(c);
+	return r;
 }
 
 int

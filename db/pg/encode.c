@@ -8,7 +8,8 @@
  *	double         -      b, if integral       text   b        text
  *	bytes          -      -                     -      -       as they are
  *	time           to date and time types: text; to numbers: refused
- *	text, decimal, interval, uuid, array: text, the server judges
+ *	text, decimal, interval, uuid, array: text, the server judges; text
+ *	               with a NUL: for bytea as it is, else refused
  *
  * "text" is the server's input syntax, "b" its binary form, big-endian.  An
  * integer or a double for a date or time is refused, because the server
@@ -38,8 +39,11 @@ aw__pg_needs_types(const struct aw_value *values, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		switch (values[i].kind) {
-		case AW_KIND_NULL:
 		case AW_KIND_TEXT:
+			if (aw__db_has_nul(&values[i]))
+				return true;
+			break;
+		case AW_KIND_NULL:
 		case AW_KIND_DECIMAL:
 		case AW_KIND_INTERVAL:
 		case AW_KIND_UUID:
@@ -50,46 +54,6 @@ aw__pg_needs_types(const struct aw_value *values, size_t n)
 		}
 	}
 	return false;
-}
-
-static int
-grow(struct aw_pg_scratch *s, size_t n)
-{
-	if (n <= s->n)
-		return 0;
-	n = n < 16 ? 16 : n;
-	free(s->values);
-	free(s->lengths);
-	free(s->formats);
-	free(s->cells);
-	free(s->blocks);
-	s->values = malloc(n * sizeof(*s->values));
-	s->lengths = malloc(n * sizeof(*s->lengths));
-	s->formats = malloc(n * sizeof(*s->formats));
-	s->cells = malloc(n * sizeof(*s->cells));
-	s->blocks = malloc(n * sizeof(*s->blocks));
-	s->n = n;
-	if (s->values && s->lengths && s->formats && s->cells && s->blocks)
-		return 0;
-	s->n = 0;
-	return aw_fail(AW_ENOMEM, "%zu parameters", n);
-}
-
-void
-aw__pg_encode_done(struct aw_pg_conn *c)
-{
-	while (c->scratch.n_blocks > 0)
-		free(c->scratch.blocks[--c->scratch.n_blocks]);
-}
-
-void
-aw__pg_scratch_fini(struct aw_pg_scratch *s)
-{
-	free(s->values);
-	free(s->lengths);
-	free(s->formats);
-	free(s->cells);
-	free(s->blocks);
 }
 
 static int
@@ -430,6 +394,15 @@ encode_array(struct slot *s, const struct aw_items *items)
 	return put(s, out, used, 0);
 }
 
+/* libpq ends text at its first NUL. */
+static int
+encode_text(struct slot *s, struct aw_bytes text, bool nul)
+{
+	if (nul && s->type != OID_BYTEA)
+		return AW_EILSEQ;
+	return put(s, text.data, text.size, nul);
+}
+
 static int
 encode_one(struct slot *s, const struct aw_value *v)
 {
@@ -447,6 +420,7 @@ encode_one(struct slot *s, const struct aw_value *v)
 	case AW_KIND_DOUBLE:
 		return encode_double(s, v);
 	case AW_KIND_TEXT:
+		return encode_text(s, v->as.bytes, aw__db_has_nul(v));
 	case AW_KIND_DECIMAL:
 		return put(s, v->as.bytes.data, v->as.bytes.size, 0);
 	case AW_KIND_BYTES:
@@ -470,6 +444,7 @@ fail(const struct slot *s, int r, const struct aw_value *v)
 	char type[24];
 	const char *name = aw__pg_type_name(s->type, type);
 	const char *why = r == AW_ERANGE ? "is out of its range" :
+		r == AW_EILSEQ ? "has a NUL in it, which is for bytea" :
 		is_time(s->type) ? "is no time: use struct aw_time" :
 		v->kind == AW_KIND_TIME ? "is a time (struct aw_time)" :
 		"does not fit";
@@ -482,7 +457,7 @@ int
 aw__pg_encode(struct aw_pg_conn *c, const struct aw_value *values, size_t n,
 	      const struct aw_pg_meta *meta)
 {
-	int r = grow(&c->scratch, n);
+	int r = aw__pg_scratch_grow(&c->scratch, n);
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct slot s = { .c = c, .i = i, .cell = c->scratch.cells[i],

@@ -9,7 +9,7 @@
  *	cancel.c    an interrupted connection is put right
  *	run.c       one statement: prepared, described, or plain
  *	prepare.c   names on the server, what the server infers
- *	encode.c    parameters          decode.c   cells
+ *	encode.c, scratch.c  parameters  decode.c   cells
  *	rows.c      results and streams
  *	error.c     what the server said
  *	listen.c    notifications
@@ -91,6 +91,8 @@ struct aw_pg_rows {
 	struct aw_rows base;
 	PGresult *result;
 	int at;			/* the current row in result */
+	bool multi;		/* a stream of several commands */
+	PGresult *pending;	/* of the next one, or its first row; NULL */
 	struct aw_pg_rows *next;	/* in the list of spare ones */
 };
 
@@ -144,6 +146,9 @@ int aw__pg_run(struct aw_conn *conn, struct aw_call *call);
 bool aw__pg_needs_types(const struct aw_value *values, size_t n);
 int aw__pg_encode(struct aw_pg_conn *c, const struct aw_value *values,
 		  size_t n, const struct aw_pg_meta *meta);
+
+/* scratch.c */
+int aw__pg_scratch_grow(struct aw_pg_scratch *scratch, size_t n);
 void aw__pg_encode_done(struct aw_pg_conn *c);
 void aw__pg_scratch_fini(struct aw_pg_scratch *scratch);
 
@@ -156,8 +161,7 @@ const char *aw__pg_type_name(Oid type, char buf[24]);
 
 /* rows.c: result is taken, also on failure. */
 int aw__pg_rows_new(PGresult *result, struct aw_rows **ret);
-int aw__pg_stream_new(struct aw_pg_conn *c, struct aw_rows **ret,
-		      enum aw_sent *sent);
+int aw__pg_stream_new(struct aw_pg_conn *c, struct aw_call *call);
 void aw__pg_stream_end(struct aw_conn *conn, struct aw_rows *rows);
 int64_t aw__pg_affected(PGresult *result);
 

@@ -97,6 +97,7 @@ rows_free(struct aw_rows *base)
 	struct spare *spare = get_spare();
 
 	PQclear(rows->result);
+	PQclear(rows->pending);
 	if (!spare || spare->n >= MOST_SPARE) {
 		free(rows);
 		return;
@@ -192,26 +193,43 @@ aw__pg_rows_new(PGresult *result, struct aw_rows **ret)
 	rows->base.affected = aw__pg_affected(result);
 	rows->result = result;
 	rows->at = -1;
+	rows->multi = false;
+	rows->pending = NULL;
 	*ret = &rows->base;
 	return 0;
 }
 
-/* The command is over: read to ReadyForQuery, let the connection go. */
-static int
-end_stream(struct aw_pg_conn *c, struct aw_rows *base)
+static bool
+is_copy(const PGresult *result)
 {
-	PGresult *none;
-	int r = aw__pg_result(c, &none);
+	ExecStatusType status = PQresultStatus(result);
+
+	return status == PGRES_COPY_IN || status == PGRES_COPY_OUT ||
+		status == PGRES_COPY_BOTH;
+}
+
+/* The command is over.  So is the stream, unless a result of the next one
+ * comes instead of ReadyForQuery; then the connection may go. */
+static int
+end_result(struct aw_pg_conn *c, struct aw_pg_rows *rows)
+{
+	PGresult *next;
+	int r = aw__pg_result(c, &next);
 
 	if (r < 0)
 		return r;
-	if (none) {
-		PQclear(none);
+	if (next && rows->multi) {
+		rows->pending = next;
+		rows->base.more = true;
+		return 0;
+	}
+	if (next) {
+		PQclear(next);
 		return aw_fail(AW_EUSAGE, "several commands were streamed");
 	}
 	aw__pg_ended(c);
 	aw__pg_watch(c, true);
-	aw__db_rows_ended(base);
+	aw__db_rows_ended(&rows->base);
 	return 0;
 }
 
@@ -225,14 +243,35 @@ fail_stream(struct aw_pg_conn *c, struct aw_pg_rows *rows, PGresult *error)
 	PQclear(error);
 	if (c->dead || aw_error_dup(&kept) < 0)
 		return r;
-	ended = end_stream(c, &rows->base);
+	ended = end_result(c, rows);
 	aw_error_put(kept);
 	aw_error_free(kept);
 	return ended < 0 ? ended : r;
 }
 
-/* The result of the last row keeps names and types of the columns when the
- * stream has ended. */
+/* 1: a row; 0: the end of its result.  The result of the last row keeps names
+ * and types of the columns when the stream has ended. */
+static int
+take_result(struct aw_pg_conn *c, struct aw_pg_rows *rows, PGresult *result)
+{
+	if (PQresultStatus(result) == PGRES_FATAL_ERROR)
+		return fail_stream(c, rows, result);
+	if (is_copy(result)) {
+		PQclear(result);
+		return aw_fail(AW_EUSAGE, "COPY from or to the client is no "
+			       "statement with rows");
+	}
+	PQclear(rows->result);
+	rows->result = result;
+	rows->at = 0;
+	if (PQresultStatus(result) == PGRES_SINGLE_TUPLE)
+		return 1;
+	rows->at = -1;
+	rows->base.affected = aw__pg_affected(result);
+	aw__pg_note_tag(c, result);
+	return end_result(c, rows);
+}
+
 static int
 step_stream(struct aw_rows *base)
 {
@@ -251,22 +290,29 @@ step_stream(struct aw_rows *base)
 		return r;
 	if (!result)
 		return aw__pg_fail_lost(c);
-	if (PQresultStatus(result) == PGRES_FATAL_ERROR)
-		return fail_stream(c, rows, result);
-	PQclear(rows->result);
-	rows->result = result;
-	rows->at = 0;
-	if (PQresultStatus(result) == PGRES_SINGLE_TUPLE)
-		return 1;
+	return take_result(c, rows, result);
+}
+
+static int
+more_stream(struct aw_rows *base)
+{
+	struct aw_pg_rows *rows = (struct aw_pg_rows *)base;
+	PGresult *result = rows->pending;
+	int r;
+
+	rows->pending = NULL;
+	r = take_result(aw__pg(base->conn), rows, result);
+	if (r < 0)
+		return r;
+	base->n_columns = PQnfields(rows->result);
 	rows->at = -1;
-	base->affected = aw__pg_affected(result);
-	aw__pg_note_tag(c, result);
-	r = end_stream(c, base);
-	return r < 0 ? r : 0;
+	base->ended = r == 0;
+	return 0;
 }
 
 static const struct aw_rows_ops stream_ops = {
 	.step = step_stream,
+	.more = more_stream,
 	.cell = cell,
 	.name = name,
 	.type = type,
@@ -274,12 +320,14 @@ static const struct aw_rows_ops stream_ops = {
 	.free = rows_free,
 };
 
+/* *ret_next: of several commands, what the second one began with. */
 static int
-first_result(struct aw_pg_conn *c, PGresult **ret, enum aw_sent *sent)
+first_result(struct aw_pg_conn *c, struct aw_call *call, PGresult **ret,
+	     PGresult **ret_next)
 {
-	PGresult *rest;
 	int r = aw__pg_result(c, ret);
 
+	*ret_next = NULL;
 	if (r < 0)
 		return r;
 	if (!*ret)
@@ -287,13 +335,13 @@ first_result(struct aw_pg_conn *c, PGresult **ret, enum aw_sent *sent)
 	if (PQresultStatus(*ret) == PGRES_SINGLE_TUPLE)
 		return 0;
 	aw__pg_note_tag(c, *ret);
-	r = aw__pg_result(c, &rest);
-	if (r == 0 && !rest) {
+	r = aw__pg_result(c, ret_next);
+	if (r == 0 && !*ret_next) {
 		aw__pg_ended(c);
 		if (PQresultStatus(*ret) == PGRES_FATAL_ERROR)
-			r = aw__pg_fail_result(c, *ret, sent);
-	} else if (r == 0) {
-		PQclear(rest);
+			r = aw__pg_fail_result(c, *ret, &call->sent);
+	} else if (r == 0 && (!call->sql->multi || is_copy(*ret))) {
+		PQclear(*ret_next);
 		r = aw_fail(AW_EUSAGE, "this statement cannot be streamed");
 	}
 	if (r < 0)
@@ -302,26 +350,30 @@ first_result(struct aw_pg_conn *c, PGresult **ret, enum aw_sent *sent)
 }
 
 int
-aw__pg_stream_new(struct aw_pg_conn *c, struct aw_rows **ret,
-		  enum aw_sent *sent)
+aw__pg_stream_new(struct aw_pg_conn *c, struct aw_call *call)
 {
-	PGresult *result;
+	PGresult *result, *next;
 	struct aw_rows *rows;
-	int r = first_result(c, &result, sent);
+	int r = first_result(c, call, &result, &next);
 
-	if (r == 0)
-		r = aw__pg_rows_new(result, &rows);
 	if (r < 0)
 		return r;
+	r = aw__pg_rows_new(result, &rows);
+	if (r < 0) {
+		PQclear(next);
+		return r;
+	}
 	rows->stream = true;
 	rows->n_rows = -1;
+	rows->more = next != NULL;
+	rows->ended = rows->more || !c->cut;
+	((struct aw_pg_rows *)rows)->pending = next;
+	((struct aw_pg_rows *)rows)->multi = call->sql->multi;
 	if (c->cut) {
 		rows->ops = &stream_ops;
 		aw__pg_watch(c, false);
-	} else {
-		rows->ended = true;
 	}
-	*ret = rows;
+	call->rows = rows;
 	return 0;
 }
 

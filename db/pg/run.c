@@ -222,7 +222,7 @@ receive_stream(struct aw_pg_conn *c, struct aw_call *call)
 					    aw__pg_fail_lost(c);
 
 	if (r == 0)
-		r = aw__pg_stream_new(c, &call->rows, &call->sent);
+		r = aw__pg_stream_new(c, call);
 	return r;
 }
 

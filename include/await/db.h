@@ -90,7 +90,8 @@ struct aw_sql {
 	const char *mysql;	/* instead of text on MySQL and MariaDB */
 	bool no_prepare;	/* this one never gets a name */
 	bool as_text;		/* every value as the server's own text */
-	bool multi;		/* several commands, no parameters: last wins */
+	bool multi;		/* several commands, no parameters: last wins,
+				 * and a stream gives the results in turn */
 	int64_t max_rows;	/* more is AW_ELIMIT; default no limit */
 	int fetch;		/* rows a stream asks for at once */
 };
@@ -391,7 +392,8 @@ aw_conn_query_v(struct aw_conn *conn, struct aw_rows **ret,
  * @n_values: 0 to 65535
  *
  * The function under the macro aw_db_stream(on, ret, sql, ...).  Memory stays
- * bounded; a slow reader slows the server down.
+ * bounded; a slow reader slows the server down.  With .multi the rows are
+ * those of the first command, and aw_rows_next_result() goes to the next.
  *
  * Awaits; cancel point.
  *

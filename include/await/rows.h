@@ -61,6 +61,26 @@ aw_rows_next_v(struct aw_rows *rows, const struct aw_target *targets,
 	       size_t n_targets);
 
 /**
+ * aw_rows_next_result - go to the result of the next command
+ * @rows: of aw_db_stream() with .multi
+ *
+ * Such a stream gives the rows of its first command; then, and after each
+ * call of this, those of the next, which may have other columns or none.  What
+ * is left of the current result is read and dropped.  Buffered rows are the
+ * last result already.
+ *
+ * Awaits; cancel point.
+ *
+ * Return: 1 before the first row of the next result; 0 if there is none;
+ * as aw_rows_next_v(): an error of a command ends all of them.
+ * Lifetime: names and views of the former result end.
+ * Context: task.
+ * Source: our own.
+ * Since: 0.1
+ */
+AW_API AW_AWAITS AW_MUST_CHECK int aw_rows_next_result(struct aw_rows *rows);
+
+/**
  * aw_rows_get_v - convert one column of the current row
  * @rows: after an aw_rows_next() that returned 1 or failed to convert
  * @column: from 0

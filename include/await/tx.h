@@ -38,6 +38,15 @@ enum aw_isolation {
 	AW_SERIALIZABLE
 };
 
+/* What the server said last of a session. */
+enum aw_conn_state {
+	AW_CONN_IDLE,		/* no transaction */
+	AW_CONN_IN_TX,
+	AW_CONN_FAILED_TX,	/* only a rollback is accepted */
+	AW_CONN_CUT,		/* interrupted; the next call puts it right */
+	AW_CONN_DEAD		/* the session is gone */
+};
+
 /* Options of aw_tx_begin(). */
 struct aw_tx_options {
 	size_t size;
@@ -76,6 +85,23 @@ struct aw_transact_options {
 	(&(struct type){ .size = sizeof(struct type), __VA_ARGS__ })
 
 #endif
+
+/**
+ * aw_conn_state - what the server said last of this session
+ * @conn: borrowed
+ *
+ * Nothing is asked: that a session is gone shows when it is used, or when
+ * the loop has seen the end of its socket.
+ *
+ * Return: AW_CONN_IDLE; AW_CONN_IN_TX; AW_CONN_FAILED_TX (PostgreSQL only);
+ * AW_CONN_CUT: a statement was interrupted, and the next one cancels it first;
+ * AW_CONN_DEAD: release it and acquire another, which knows nothing of the
+ * settings, temporary tables and transaction of this one.
+ * Context: task.
+ * Source: our own.
+ * Since: 0.1
+ */
+AW_API enum aw_conn_state aw_conn_state(const struct aw_conn *conn);
 
 /**
  * aw_tx_begin_with - begin a transaction, or a savepoint inside one

@@ -48,7 +48,8 @@ enum aw_kind {
 	AW_KIND_UINT,		/* any unsigned integer */
 	AW_KIND_FLOAT,		/* of single precision, held as double */
 	AW_KIND_DOUBLE,
-	AW_KIND_TEXT,		/* UTF-8; a NUL follows */
+	AW_KIND_TEXT,		/* UTF-8; a NUL follows.  One inside is for
+				 * MariaDB, and for bytea of PostgreSQL */
 	AW_KIND_BYTES,		/* for a binary or a text column */
 	AW_KIND_DECIMAL,	/* a number as text; a NUL follows */
 	AW_KIND_TIME,

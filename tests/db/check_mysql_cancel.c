@@ -77,6 +77,16 @@ do_next_prepared(void *arg)
 }
 
 static int
+do_next_result(void *arg)
+{
+	AW_AUTO(aw_rows, rows);
+
+	AW_TRY(aw_db_stream((struct aw_db *)arg, &rows, AW_SQL(.multi = true,
+			    .text = "SELECT 1; DO SLEEP(5)")));
+	return aw_rows_next_result(rows);
+}
+
+static int
 do_acquire(void *arg)
 {
 	struct aw_conn *held[2];
@@ -112,7 +122,7 @@ do_transact(void *arg)
 
 static int (*const calls[])(void *) = {
 	do_exec, do_query, do_prepared, do_insert, do_multi, do_next,
-	do_next_prepared, do_acquire, do_transact,
+	do_next_prepared, do_next_result, do_acquire, do_transact,
 };
 
 #define N_CALLS ((int)AW_LENGTH(calls))
@@ -207,6 +217,9 @@ lost_session(struct aw_db *db)
 	int r;
 
 	WANT_OK(aw_db_acquire(db, &conn));
+	WANT_INT(aw_conn_state(conn), AW_CONN_IDLE);
+	WANT_OK(aw_db_exec(conn, NULL, "BEGIN"));
+	WANT_INT(aw_conn_state(conn), AW_CONN_IN_TX);
 	{
 		AW_TIMEOUT(0.3);
 
@@ -214,6 +227,7 @@ lost_session(struct aw_db *db)
 	}
 	WANT_CODE(r, AW_ETIME);
 	WANT_INT(aw_error()->sent, AW_SENT_UNKNOWN);
+	WANT_INT(aw_conn_state(conn), AW_CONN_DEAD);
 	WANT_CODE(aw_db_exec(conn, NULL, "DO 0"), AW_ELOST);
 	WANT_INT(aw_error()->sent, AW_NOT_SENT);
 	return 0;

@@ -8,6 +8,8 @@
  */
 #include "my_session.h"
 
+#include "results.h"
+
 extern bool aw__my_layout_known;
 
 /* After the first connection, which looks at the layout. */
@@ -469,6 +471,7 @@ main(void)
 			    N_WAYS);
 	tcase_add_loop_test(tc, an_error_in_the_middle_of_a_stream_is_reported,
 			    0, N_WAYS);
+	results_cases(tc);
 	suite_add_tcase(suite, tc);
 
 	tc = tcase_create("altered");

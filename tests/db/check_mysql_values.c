@@ -35,6 +35,61 @@ bytes_both_ways(struct aw_db *db)
 	return 0;
 }
 
+/* Left to itself the server takes the nearest that it can hold. */
+static int
+decimals(struct aw_db *db)
+{
+	static const char *const good[][2] = {
+		{ "-12345678901234567890123456789012345678901234567890123456789"
+		  "012345", "-123456789012345678901234567890123456789012345678"
+		  "90123456789012345" },
+		{ "0.00000000000000000000000000000000000001",
+		  "0.00000000000000000000000000000000000001" },
+		{ "1e30", "1000000000000000000000000000000" },
+		{ "000.50", "0.50" },
+	};
+	static const char *const bad[] = {
+		"1e400", "1e-400", "abc", "", "-", "1e", "1 ", "0x1", "1e65",
+		"0.000000000000000000000000000000000000001",
+		"123456789012345678901234567890123456789012345678901234567890"
+		"123456",
+	};
+	char buf[80];
+
+	for (size_t i = 0; i < AW_LENGTH(good); i++) {
+		WANT_OK(aw_db_one(db, AW_INTO(AW_BUF(buf)), "SELECT ?",
+				  aw_decimal(good[i][0])));
+		WANT_STR(buf, good[i][1]);
+	}
+	for (size_t i = 0; i < AW_LENGTH(bad); i++)
+		WANT_CODE(aw_db_exec(db, NULL, "SELECT ?", aw_decimal(bad[i])),
+			  AW_ERANGE);
+	return 0;
+}
+
+START_TEST(a_decimal_arrives_digit_by_digit_or_is_refused)
+{
+	check_with_pool(decimals, _i);
+}
+END_TEST
+
+static int
+nul_in_text(struct aw_db *db)
+{
+	struct aw_value text = aw_value_text_(aw_bytes("a\0b", 3));
+	char buf[16];
+
+	WANT_OK(aw_db_one(db, AW_INTO(AW_BUF(buf)), "SELECT HEX(?)", text));
+	WANT_STR(buf, "610062");
+	return 0;
+}
+
+START_TEST(a_nul_in_text_is_kept)
+{
+	check_with_pool(nul_in_text, _i);
+}
+END_TEST
+
 START_TEST(bytes_and_hostile_text_come_back_unchanged)
 {
 	check_with_pool(bytes_both_ways, _i);
@@ -236,6 +291,9 @@ main(void)
 	Suite *suite = suite_create("mysql_values");
 	TCase *tc = tcase_create("values");
 
+	tcase_add_loop_test(tc, a_decimal_arrives_digit_by_digit_or_is_refused,
+			    0, N_WAYS);
+	tcase_add_loop_test(tc, a_nul_in_text_is_kept, 0, N_WAYS);
 	tcase_add_loop_test(tc, bytes_and_hostile_text_come_back_unchanged, 0,
 			    N_WAYS);
 	tcase_add_loop_test(

@@ -96,6 +96,16 @@ do_transact(void *arg)
 }
 
 static int
+do_next_result(void *arg)
+{
+	AW_AUTO(aw_rows, rows);
+
+	AW_TRY(aw_db_stream((struct aw_db *)arg, &rows, AW_SQL(.multi = true,
+			    .text = "SELECT 1; SELECT pg_sleep(5)")));
+	return aw_rows_next_result(rows);
+}
+
+static int
 do_listen(void *arg)
 {
 	AW_AUTO(aw_pg_listener, listener);
@@ -107,7 +117,7 @@ do_listen(void *arg)
 
 static int (*const calls[])(void *) = {
 	do_exec, do_query, do_one, do_stream, do_next, do_acquire, do_ping,
-	do_transact, do_listen,
+	do_transact, do_listen, do_next_result,
 };
 
 #define N_CALLS ((int)AW_LENGTH(calls))
@@ -248,6 +258,40 @@ START_TEST(an_interrupted_connection_is_repaired_and_kept)
 }
 END_TEST
 
+static int
+states(struct aw_db *db)
+{
+	AW_AUTO(aw_conn, conn);
+	int r;
+
+	WANT_OK(aw_db_acquire(db, &conn));
+	WANT_INT(aw_conn_state(conn), AW_CONN_IDLE);
+	WANT_OK(aw_db_exec(conn, NULL, "BEGIN"));
+	WANT_INT(aw_conn_state(conn), AW_CONN_IN_TX);
+	WANT_CODE(aw_db_exec(conn, NULL, "SELECT nope"), AW_ESQL);
+	WANT_INT(aw_conn_state(conn), AW_CONN_FAILED_TX);
+	WANT_OK(aw_db_exec(conn, NULL, "ROLLBACK"));
+	{
+		AW_TIMEOUT(0.1);
+
+		r = aw_db_exec(conn, NULL, "SELECT pg_sleep(5)");
+	}
+	WANT_CODE(r, AW_ETIME);
+	WANT_INT(aw_conn_state(conn), AW_CONN_CUT);
+	WANT_OK(aw_db_exec(conn, NULL, "SELECT 1"));
+	WANT_INT(aw_conn_state(conn), AW_CONN_IDLE);
+	WANT(aw_db_exec(conn, NULL, "SELECT pg_terminate_backend("
+			"pg_backend_pid())") < 0);
+	WANT_INT(aw_conn_state(conn), AW_CONN_DEAD);
+	return 0;
+}
+
+START_TEST(the_state_of_a_session_is_what_the_server_said_last)
+{
+	check_with_pool(states, _i);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -267,6 +311,9 @@ main(void)
 	tc = tcase_create("timeout");
 	tcase_add_loop_test(tc, every_call_obeys_a_deadline_and_the_pool_heals,
 			    0, N_WAYS * N_CALLS);
+	tcase_add_loop_test(tc,
+			    the_state_of_a_session_is_what_the_server_said_last,
+			    0, N_WAYS);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }

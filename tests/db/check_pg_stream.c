@@ -6,6 +6,8 @@
 
 #include "pg_session.h"
 
+#include "results.h"
+
 /* --- Streams ----------------------------------------------------------- */
 
 static int
@@ -354,6 +356,7 @@ main(void)
 
 	for (size_t i = 0; tests[i]; i++)
 		tcase_add_loop_test(tc, tests[i], 0, N_WAYS);
+	results_cases(tc);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("memory");
 	tcase_add_loop_test(tc, the_memory_of_a_stream_does_not_grow_with_it,

@@ -174,6 +174,35 @@ bytes_both_ways(struct aw_db *db)
 	return 0;
 }
 
+static int
+nul_in_text(struct aw_db *db)
+{
+	struct aw_value text = aw_value_text_(aw_bytes("a\0b", 3));
+	char buf[16];
+	int n;
+
+	/* The third time it has a name on the server. */
+	for (int i = 0; i < 3; i++) {
+		WANT_OK(aw_db_one(db, AW_INTO(AW_BUF(buf)),
+				  "SELECT $1::bytea", text));
+		WANT_STR(buf, "\\x610062");
+		WANT_CODE(aw_db_exec(db, NULL, "SELECT $1::int, $2::text", 1,
+				     text), AW_EILSEQ);
+		WANT(strstr(aw_error()->message, "parameter $2"));
+		WANT_CODE(aw_db_exec(db, NULL, "SELECT $1::json", text),
+			  AW_EILSEQ);
+		WANT_INT(aw_error()->sent, AW_NOT_SENT);
+		WANT_OK(aw_db_one(db, AW_INTO(&n), "SELECT 7"));
+	}
+	return 0;
+}
+
+START_TEST(a_nul_in_text_is_for_bytea_and_never_cuts_it_short)
+{
+	check_with_pool(nul_in_text, _i, .max = 1);
+}
+END_TEST
+
 START_TEST(bytes_and_hostile_text_come_back_unchanged)
 {
 	check_with_pool(bytes_both_ways, _i);
@@ -376,6 +405,7 @@ main(void)
 		a_value_that_does_not_fit_is_refused_in_every_mode,
 		nulls_go_both_ways,
 		bytes_and_hostile_text_come_back_unchanged,
+		a_nul_in_text_is_for_bytea_and_never_cuts_it_short,
 		times_intervals_and_uuids_come_back_as_they_were,
 		an_array_is_one_parameter,
 		sixty_five_thousand_parameters_fit_and_no_more,

@@ -40,8 +40,7 @@ out_str(struct out *out, const char *text)
 	out_put(out, text, strlen(text));
 }
 
-/* Bytes that are no UTF-8 cannot be in JSON: each becomes U+FFFD. */
-static size_t
+size_t
 utf8_size(const unsigned char *at, size_t left)
 {
 	size_t n = at[0] < 0x80 ? 1 : at[0] >= 0xc2 && at[0] < 0xe0 ? 2 :
@@ -61,6 +60,7 @@ utf8_size(const unsigned char *at, size_t left)
 	return n;
 }
 
+/* Bytes that are no UTF-8 cannot be in JSON: each becomes U+FFFD. */
 static size_t
 put_character(struct out *out, const unsigned char *at, size_t left)
 {
@@ -106,16 +106,21 @@ out_json_string(struct out *out, struct aw_bytes text)
 }
 
 void
-out_json(struct out *out, const json_t *value)
+out_piece(struct out *out, struct piece piece)
 {
-	char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+	bool string = false;
 
-	if (!text) {
-		out->failed = true;
-		return;
+	for (size_t i = 0; i < piece.n; i++) {
+		const char *at = piece.at + i;
+
+		if (*at == '"')
+			string = !string;
+		if (!string && strchr(" \t\r\n", *at))
+			continue;
+		out_put(out, at, 1);
+		if (string && *at == '\\')
+			out_put(out, piece.at + ++i, 1);
 	}
-	out_str(out, text);
-	free(text);
 }
 
 enum shape { TEXT, NUMBER, BOOL, BYTES };

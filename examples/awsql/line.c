@@ -14,136 +14,23 @@
 #include "awsql.h"
 
 #define FLUSH_AT (64 * 1024)
-#define MOST_LEVELS 256
-#define RETRY_SECONDS 1.0
-
-struct request {
-	json_t *root;		/* owns everything below */
-	const json_t *id;
-	const char *sql;
-	struct aw_value *values;
-	size_t n_values;
-};
-
-static int
-take_bytes(json_t *param, struct aw_value *ret)
-{
-	json_t *text = json_object_get(param, "$bytes");
-	size_t n;
-	int r;
-
-	if (json_object_size(param) != 1 || !json_is_string(text))
-		return aw_fail(AW_EINVAL, "a parameter is null, a boolean, a "
-			       "number, a string or {\"$bytes\": base64}");
-	/* Decoded where it stands: the text belongs to the request alone. */
-	r = base64_decode((char *)(uintptr_t)json_string_value(text), &n);
-	if (r < 0)
-		return aw_fail(r, "the $bytes of a parameter are no base64");
-	*ret = aw_value(aw_bytes(json_string_value(text), n));
-	return 0;
-}
-
-static int
-take_param(json_t *param, struct aw_value *ret)
-{
-	switch (json_typeof(param)) {
-	case JSON_NULL:
-		*ret = AW_NULL;
-		return 0;
-	case JSON_TRUE:
-	case JSON_FALSE:
-		*ret = aw_value((bool)json_is_true(param));
-		return 0;
-	case JSON_INTEGER:
-		*ret = aw_value((int64_t)json_integer_value(param));
-		return 0;
-	case JSON_REAL:
-		*ret = aw_value(json_real_value(param));
-		return 0;
-	case JSON_STRING:
-		*ret = aw_value(json_string_value(param));
-		return 0;
-	default:
-		return take_bytes(param, ret);
-	}
-}
-
-static int
-take_params(struct request *q, json_t *params)
-{
-	size_t n = json_array_size(params);
-	int r = 0;
-
-	if (params && !json_is_array(params))
-		return aw_fail(AW_EINVAL, "\"params\" is no array");
-	q->values = n ? calloc(n, sizeof(*q->values)) : NULL;
-	if (n && !q->values)
-		return aw_fail(AW_ENOMEM, "%zu parameters", n);
-	for (size_t i = 0; r == 0 && i < n; i++)
-		r = take_param(json_array_get(params, i), &q->values[i]);
-	q->n_values = n;
-	return r;
-}
-
-/* jansson reads and writes by recursion; a task's stack is not for thousands
- * of levels. */
-static bool
-is_deep(const char *at, size_t n)
-{
-	int open = 0;
-	bool string = false;
-
-	for (const char *end = at + n; at < end; at++) {
-		if (*at == '"')
-			string = !string;
-		else if (string)
-			at += *at == '\\';
-		else if (*at == '[' || *at == '{')
-			open++;
-		else if (*at == ']' || *at == '}')
-			open--;
-		if (open > MOST_LEVELS)
-			return true;
-	}
-	return false;
-}
-
-static int
-parse(const char *text, size_t size, struct request *q)
-{
-	json_error_t error;
-	json_t *sql;
-
-	if (is_deep(text, size))
-		return aw_fail(AW_EINVAL, "the line is JSON of more than %d "
-			       "levels", MOST_LEVELS);
-	q->root = json_loadb(text, size, 0, &error);
-	if (!q->root)
-		return aw_fail(AW_EINVAL, "the line is no JSON: %s, column %d",
-			       error.text, error.column);
-	q->id = json_object_get(q->root, "id");
-	sql = json_object_get(q->root, "sql");
-	if (!json_is_string(sql))
-		return aw_fail(AW_EINVAL, "the line has no \"sql\"");
-	q->sql = json_string_value(sql);
-	return take_params(q, json_object_get(q->root, "params"));
-}
 
 static void
 begin_answer(struct out *out, const struct request *q)
 {
 	out_str(out, "{\"id\":");
-	if (q->id)
-		out_json(out, q->id);
+	if (q->id.at)
+		out_piece(out, q->id);
 	else
 		out_str(out, "null");
 }
 
+/* more: what is to be said behind the message. */
 static void
-answer_error(struct out *out, int r)
+answer_error(struct out *out, int r, const char *more)
 {
 	const struct aw_error *e = aw_error();
-	char number[64];
+	char number[64], text[sizeof(e->message) + 200];
 
 	out_str(out, ",\"ok\":false,\"error\":{\"name\":\"");
 	out_str(out, aw_error_name(r));
@@ -155,8 +42,9 @@ answer_error(struct out *out, int r)
 	snprintf(number, sizeof(number), ",\"native\":%d,\"message\":",
 		 e->native);
 	out_str(out, number);
-	out_json_string(out, aw_text(e->message[0] ? e->message :
-						     aw_strerror(r)));
+	snprintf(text, sizeof(text), "%s%s",
+		 e->message[0] ? e->message : aw_strerror(r), more);
+	out_json_string(out, aw_text(text));
 	out_str(out, "}");
 }
 
@@ -202,6 +90,19 @@ next_row(struct aw_rows *rows, double deadline)
 	return aw_rows_next(rows);
 }
 
+/* What is there already leaves: to the output, or aside if it may have to be
+ * dropped again. */
+static int
+relieve(struct line *line, int *ret_write)
+{
+	if (line->out.n < FLUSH_AT || !line->options->stream)
+		return 0;
+	if (line->several)
+		return spill_add(line);
+	*ret_write = line->flush(line);
+	return *ret_write;
+}
+
 static int
 answer_rows(struct line *line, struct aw_rows *rows, double deadline,
 	    int *ret_write)
@@ -220,66 +121,21 @@ answer_rows(struct line *line, struct aw_rows *rows, double deadline,
 		if (r <= 0)
 			break;
 		first = false;
-		if (line->options->stream && out->n >= FLUSH_AT) {
-			*ret_write = line->flush(line);
-			if (*ret_write < 0)
-				return *ret_write;
-		}
+		AW_TRY(relieve(line, ret_write));
 	}
 	if (r < 0)
 		out->n = good;
 	return r;
 }
 
-/* Again what was said when the server was found to be down. */
-static int
-still_down(const struct down *down)
-{
-	struct aw_error *error = aw_error_set(down->error->code);
-
-	snprintf(error->message, sizeof(error->message), "%s",
-		 down->error->message);
-	snprintf(error->sqlstate, sizeof(error->sqlstate), "%s",
-		 down->error->sqlstate);
-	error->native = down->error->native;
-	error->sent = AW_NOT_SENT;
-	return error->code;
-}
-
-static int
-try_again(struct line *line, struct aw_conn **ret)
-{
-	AW_BUDGET(RETRY_SECONDS);
-
-	return aw_db_acquire(line->db, ret);
-}
-
-/* Interrupted by the user's own limit: that says nothing of the server. */
+/* Not one command only, or it looks like it: a semicolon in a string does no
+ * harm. */
 static bool
-is_interrupt(int r)
+may_be_several(const char *sql)
 {
-	return r == AW_ETIME || r == AW_ECANCELED;
-}
+	const char *at = strchr(sql, ';');
 
-static int
-borrow(struct line *line, struct aw_conn **ret)
-{
-	struct down *down = line->down;
-	int r;
-
-	if (down->error && aw_now() < down->until)
-		return still_down(down);
-	r = down->error ? try_again(line, ret) : aw_db_acquire(line->db, ret);
-	if (is_interrupt(r))
-		return r;
-	if (r < 0)
-		down->until = aw_now() + RETRY_SECONDS;
-	if (r < 0 && r == AW_ETIMEDOUT && down->error)
-		return still_down(down);
-	aw_error_freep(&down->error);
-	if (r < 0)
-		aw_ignore(aw_error_dup(&down->error));
-	return r;
+	return at && at[strspn(at, "; \t\r\n")] != '\0';
 }
 
 static int
@@ -287,12 +143,14 @@ start(struct line *line, const struct request *q, double deadline,
       struct aw_conn **conn, struct aw_rows **ret)
 {
 	const struct options *o = line->options;
+	bool multi = o->text && q->n_values == 0;
 	struct aw_sql sql = {
 		.size = sizeof(sql), .text = q->sql, .as_text = o->text,
-		.multi = o->text && q->n_values == 0 && !o->stream,
+		.multi = o->stream ? multi && may_be_several(q->sql) : multi,
 	};
 	AW_SCOPE(scope, .deadline = deadline);
 
+	line->several = sql.multi && o->stream;
 	if (!*conn)
 		AW_TRY(borrow(line, conn));
 	return o->stream ?
@@ -301,65 +159,113 @@ start(struct line *line, const struct request *q, double deadline,
 }
 
 static int
-answer(struct line *line, const struct request *q, int *ret_write)
+answer_result(struct line *line, struct aw_rows *rows, double deadline,
+	      int *ret_write)
 {
-	double deadline = line->options->seconds > 0 ?
-		aw_now() + line->options->seconds : 0;
-	AW_AUTO(aw_conn, mine);
-	AW_AUTO(aw_rows, rows);
-	size_t begun = line->out.n;
 	char number[40];
-	int r = start(line, q, deadline, line->conn ? line->conn : &mine,
-		      &rows);
+	int r;
 
-	if (r < 0)
-		return r;
 	if (!line->options->stream)
 		out_str(&line->out, ",\"ok\":true");
 	answer_columns(&line->out, rows);
 	r = answer_rows(line, rows, deadline, ret_write);
+	if (r < 0)
+		return r;
+	snprintf(number, sizeof(number), "],\"affected\":%lld",
+		 (long long)aw_rows_affected(rows));
+	out_str(&line->out, number);
+	return 0;
+}
+
+static int
+next_result(struct aw_rows *rows, double deadline)
+{
+	AW_SCOPE(scope, .deadline = deadline);
+
+	return aw_rows_next_result(rows);
+}
+
+/* Each result but the last is forgotten again. */
+static int
+answer_results(struct line *line, struct aw_rows *rows, double deadline,
+	       int *ret_write)
+{
+	int r;
+
+	do {
+		spill_drop(line);
+		r = answer_result(line, rows, deadline, ret_write);
+		if (r == 0)
+			r = next_result(rows, deadline);
+	} while (r > 0);
+	return r == 0 && line->spill ? spill_add(line) : r;
+}
+
+static int
+answer(struct line *line, const struct request *q, struct aw_conn **conn,
+       int *ret_write)
+{
+	double deadline = line->options->seconds > 0 ?
+		aw_now() + line->options->seconds : 0;
+	AW_AUTO(aw_rows, rows);
+	int r;
+
+	line->begun = line->out.n;
+	AW_TRY(start(line, q, deadline, conn, &rows));
+	r = answer_results(line, rows, deadline, ret_write);
 	if (*ret_write < 0)
 		return r;
 	if (r < 0) {
-		/* Nothing of a buffered answer has left. */
-		if (!line->options->stream)
-			line->out.n = begun;
+		/* Nothing of this answer has left, unless it is a stream. */
+		if (!line->options->stream || line->several)
+			spill_drop(line);
 		else
 			out_str(&line->out, "]");
 		return r;
 	}
-	snprintf(number, sizeof(number), "],\"affected\":%lld",
-		 (long long)aw_rows_affected(rows));
-	out_str(&line->out, number);
+	*ret_write = spill_end(line);
 	if (line->options->stream)
 		out_str(&line->out, ",\"ok\":true");
-	return 0;
+	return *ret_write;
 }
 
-/* A lost connection is replaced for the next line. */
-static void
-drop_lost(struct line *line, int r)
+/* On the connection of all lines, or on one of its own. */
+static int
+run(struct line *line, const struct request *q, int *ret_write,
+    const char **ret_more)
 {
-	if (line->conn && (r == AW_ELOST || r == AW_EUNKNOWN))
-		aw_conn_freep(line->conn);
+	AW_AUTO(aw_conn, mine);
+	int r;
+
+	if (!line->session)
+		return answer(line, q, &mine, ret_write);
+	r = session_check(line->session, q->sql);
+	if (r < 0)
+		return r;
+	r = answer(line, q, &line->session->conn, ret_write);
+	*ret_more = session_note(line->session, q->sql);
+	return r;
 }
 
 int
 line_run(struct line *line)
 {
-	struct request q = { .root = NULL };
-	int r = parse(line->text, line->size, &q), wrote = 0;
+	struct request q = { .sql = NULL };
+	int r = line->cut ?
+		aw_fail(AW_ELIMIT, "the line is longer than %d MiB",
+			MOST_LINE >> 20) :
+		request_parse(&q, line->text, line->size);
+	int wrote = 0;
+	const char *more = "";
 
 	begin_answer(&line->out, &q);
 	if (r == 0)
-		r = answer(line, &q, &wrote);
-	if (r < 0 && wrote == 0) {
-		answer_error(&line->out, r);
-		drop_lost(line, r);
-	}
+		r = run(line, &q, &wrote, &more);
+	if (r < 0 && wrote == 0)
+		answer_error(&line->out, r, more);
 	out_str(&line->out, "}\n");
-	free(q.values);
-	json_decref(q.root);
+	request_fini(&q);
+	spill_close(line);
 	if (wrote < 0)
 		return wrote;
 	if (line->out.failed)

@@ -14,9 +14,11 @@
  *	       --line--> job 2   |  turn 1, turn 2, ...
  *	       --line--> job 3 --+--> stdout
  *
- * Reading and writing may block, so both happen in helper threads.
+ * What the loss of that one connection means for the lines behind it is told in
+ * session.c.  Reading and writing may block, so both happen in helper threads.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +49,7 @@ struct state {
 	struct options options;
 	FILE *in;
 	struct aw_db *db;
-	struct aw_conn *conn;
+	struct session session;
 	struct down down;
 	struct job *last;	/* who writes before the next one */
 };
@@ -63,19 +65,39 @@ struct job {
 struct read_request {
 	FILE *in;
 	char *text;
-	size_t room;
-	ssize_t n;
+	size_t n, room;
+	bool cut, end;
 };
+
+static bool
+make_room(struct read_request *q)
+{
+	size_t room = q->room ? 2 * q->room : 256;
+	char *more = realloc(q->text, room);
+
+	if (!more)
+		return false;
+	q->text = more;
+	q->room = room;
+	return true;
+}
 
 static int
 read_line(void *arg)
 {
 	struct read_request *q = arg;
 
-	q->n = getline(&q->text, &q->room, q->in);
-	if (q->n < 0 && ferror(q->in))
-		return -errno;
-	return 0;
+	int c;
+
+	while ((c = getc_unlocked(q->in)) != EOF && c != '\n') {
+		q->cut = q->cut || q->n >= MOST_LINE;
+		if (!q->cut && q->n == q->room && !make_room(q))
+			return -ENOMEM;
+		if (!q->cut)
+			q->text[q->n++] = (char)c;
+	}
+	q->end = c == EOF && q->n == 0;
+	return c == EOF && ferror(q->in) ? -errno : 0;
 }
 
 struct write_request {
@@ -141,20 +163,21 @@ job_main(void *arg)
 }
 
 static int
-start_job(struct state *s, struct aw_group *group, char *text, size_t size)
+start_job(struct state *s, struct aw_group *group, struct read_request *q)
 {
 	struct job *job = calloc(1, sizeof(*job));
 	int r;
 
 	if (!job) {
-		free(text);
+		free(q->text);
 		return aw_fail(AW_ENOMEM, "a line");
 	}
 	job->line.options = &s->options;
 	job->line.db = s->db;
 	job->line.down = &s->down;
-	job->line.text = text;
-	job->line.size = size;
+	job->line.text = q->text;
+	job->line.size = q->n;
+	job->line.cut = q->cut;
 	job->line.flush = write_in_turn;
 	job->previous = s->last;	/* its reference moves */
 	job->refs = 2;			/* its task, and its successor */
@@ -171,22 +194,27 @@ start_job(struct state *s, struct aw_group *group, char *text, size_t size)
 }
 
 static int
-run_here(struct state *s, char *text, size_t size)
+run_here(struct state *s, struct read_request *q)
 {
 	struct line line = { .options = &s->options, .db = s->db,
-			     .down = &s->down, .conn = &s->conn, .text = text,
-			     .size = size, .flush = write_now };
+			     .down = &s->down, .session = &s->session,
+			     .text = q->text, .size = q->n, .cut = q->cut,
+			     .flush = write_now };
 	int r = line_run(&line);
 
 	free(line.out.data);
-	free(text);
+	free(q->text);
 	return r;
 }
 
 static bool
-is_blank(const char *text, size_t size)
+is_blank(const struct read_request *q)
 {
-	return strspn(text, " \t\r\n") == size;
+	size_t i = 0;
+
+	while (i < q->n && strchr(" \t\r", q->text[i]) && q->text[i])
+		i++;
+	return i == q->n;
 }
 
 static int
@@ -197,21 +225,21 @@ run_lines(struct state *s)
 	for (;;) {
 		struct read_request q = { .in = s->in };
 		int r = aw_offload(read_line, &q);
-		size_t n;
 
-		if (r < 0 || q.n < 0) {
+		bool blank = !q.cut && is_blank(&q);
+
+		if (r < 0 || q.end || blank)
 			free(q.text);
-			if (r < 0)
-				return r;
+		if (r < 0)
+			return aw_fail(r, "cannot read %s: %s",
+				       s->options.file ? s->options.file :
+				       "the lines", aw_strerror(r));
+		if (q.end)
 			return aw_group_wait(&group);
-		}
-		n = (size_t)q.n;
-		if (is_blank(q.text, n)) {
-			free(q.text);
+		if (blank)
 			continue;
-		}
-		AW_TRY(s->options.connections == 1 ? run_here(s, q.text, n) :
-			start_job(s, &group, q.text, n));
+		AW_TRY(s->options.connections == 1 ? run_here(s, &q) :
+			start_job(s, &group, &q));
 	}
 }
 
@@ -257,7 +285,7 @@ app(void *arg)
 	s->db = db;
 	r = run_lines(s);
 	job_unref(s->last);
-	aw_conn_freep(&s->conn);
+	aw_conn_freep(&s->session.conn);
 	aw_error_freep(&s->down.error);
 	if (r == 0)
 		aw_ignore(aw_db_close(&db, 2));
@@ -318,12 +346,24 @@ parse_options(int argc, char **argv, struct options *o)
 	return 0;
 }
 
+/* What is opened later must not get the number of a stream that was closed:
+ * an answer would go to the server. */
+static void
+fill_streams(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd)
+			abort();
+}
+
 int
 main(int argc, char **argv)
 {
 	struct state s = { .options = { .dsn = "", .connections = 1 } };
 	int r = parse_options(argc, argv, &s.options);
 
+	fill_streams();
 	if (r != 0) {
 		if (r < 0)
 			fputs(usage, stderr);

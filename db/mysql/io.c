@@ -16,12 +16,19 @@
  *
  * An interrupted wait fails the call, and libmariadb then closes the socket
  * by itself; the watcher goes before that, since the number may be reused.
+ *
+ * A server that is always ahead never lets recv() say EAGAIN, and libmariadb
+ * would read a result of any size without the hook.  It tells after each
+ * recv(), 16 KiB at most: what was read without waiting is counted, and from
+ * READS_AHEAD on others get their turn, and cancel and deadline are seen.
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 
+#include <await/driver.h>
 #include <await/io.h>
 
 #include "my_conn.h"
@@ -37,6 +44,9 @@ static void (*clear_errors)(void);
 static int (*want_of)(const void *ssl);
 #define WANTS_WRITING 2		/* SSL_WRITING */
 
+/* An answer that is there wins over a cancel, as far as this. */
+#define READS_AHEAD 16
+
 /* A program that loaded us by dlopen() has them in no global scope. */
 static void *
 find_symbol(const char *library, const char *name)
@@ -49,12 +59,25 @@ find_symbol(const char *library, const char *name)
 	return handle ? dlsym(handle, name) : NULL;
 }
 
+/* Of libmariadb, exported and in no installed header: a function that is
+ * called after each read (mode 0) and write. */
+typedef void transfer_fn(int mode, MYSQL *mysql, const unsigned char *bytes,
+			 size_t size);
+typedef int register_fn(my_bool add, transfer_fn *fn);
+static transfer_fn on_transfer;
+
 void
 aw__my_io_init(void)
 {
+	register_fn *add;
+
 	*(void **)&clear_errors = find_symbol("libcrypto.so.3",
 					      "ERR_clear_error");
 	*(void **)&want_of = find_symbol("libssl.so.3", "SSL_want");
+	*(void **)&add = find_symbol("libmariadb.so.3",
+				     "ma_pvio_register_callback");
+	if (add)
+		add(1, on_transfer);
 }
 
 void
@@ -154,6 +177,34 @@ wanted(const struct aw_my_conn *c, my_bool for_reading)
 	return poll(&p, 1, 0) > 0 ? AW_FD_READ : AW_FD_READ | AW_FD_WRITE;
 }
 
+/* Nobody will wait on this socket again; what it still holds is read to its
+ * end, which is near. */
+static void
+stop_reading(struct aw_my_conn *c, int r)
+{
+	shutdown(c->socket, SHUT_RDWR);
+	stop(c, r);
+}
+
+static void
+on_transfer(int mode, MYSQL *mysql, const unsigned char *bytes, size_t size)
+{
+	struct aw_my_conn *c = current;
+	int saved = errno, r;
+
+	(void)bytes;
+	(void)size;
+	if (mode != 0 || !c || c->mysql != mysql || c->dead ||
+	    ++c->reads < READS_AHEAD)
+		return;
+	r = aw_checkpoint();
+	if (r < 0)
+		stop_reading(c, r);
+	else
+		aw__my_enter(c);
+	errno = saved;
+}
+
 static int
 hook(my_socket fd, my_bool for_reading, int timeout)
 {
@@ -172,6 +223,7 @@ hook(my_socket fd, my_bool for_reading, int timeout)
 		       "an answer of MariaDB" : "MariaDB to take a statement",
 		       c);
 	c->waiting = false;
+	c->reads = 0;
 	if (r < 0) {
 		stop(c, r);
 		return -1;

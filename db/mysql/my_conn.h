@@ -92,6 +92,7 @@ struct aw_my_conn {
 	bool watched;		/* the idle watcher is on */
 	bool waiting;		/* in the hook: what comes is asked for */
 	bool rewatch;		/* the hook turns the idle watcher on again */
+	int reads;		/* without a wait in between */
 	int stopped;		/* why a wait in the hook failed, or 0 */
 	uint64_t limit;		/* max_allowed_packet of the server */
 	uint64_t insert_id;	/* of the last statement */

@@ -457,6 +457,7 @@ aw__my_run(struct aw_conn *conn, struct aw_call *call)
 	struct aw_my_conn *c = aw__my(conn);
 	int r = c->suspect ? clear_suspicion(c) : 0;
 
+	c->reads = 0;
 	c->insert_id = 0;
 	if (r == 0 && call->sql->multi) {
 		r = run_multi(c, call);

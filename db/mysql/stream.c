@@ -86,7 +86,7 @@ step_text(struct aw_rows *base)
 
 	aw__my_enter(c);
 	row = mysql_fetch_row(rows->text);
-	if (!row && mysql_errno(c->mysql))
+	if (c->stopped || (!row && mysql_errno(c->mysql)))
 		return fail_stream(rows, aw__my_fail(c, &sent));
 	if (!row) {
 		int r;
@@ -154,12 +154,14 @@ step_binary(struct aw_rows *base)
 		r = take_portable(rows);
 	} else {
 		r = mysql_stmt_fetch(rows->stmt);
-		if (r == 0 || r == MYSQL_DATA_TRUNCATED)
+		if (!c->stopped && (r == 0 || r == MYSQL_DATA_TRUNCATED))
 			return find_bound_views(rows) ? 1 :
 				aw_fail(AW_EDECODE, "a row of the server is "
 					"cut short");
 		r = r == MYSQL_NO_DATA ? 0 : -1;
 	}
+	if (c->stopped)
+		r = -1;
 	if (r > 0)
 		return r;
 	if (r < 0)

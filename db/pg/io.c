@@ -9,6 +9,9 @@
  * record may lie decrypted in OpenSSL while the socket stays silent: so ask
  * SSL_pending() before waiting; libpq itself does so only when it blocks.
  *
+ * PostgreSQL 15 sends records of 8 KiB, for which libpq always has room, so
+ * that nothing stays behind; servers that send larger ones are known.
+ *
  * The symbol is looked up at run time: libpq brings the OpenSSL, or none.
  */
 #include <dlfcn.h>

@@ -215,6 +215,33 @@ answered_twice(struct aw_db *db)
 	return heals(db);
 }
 
+/* It comes again later, on a connection that somebody holds: what fails then
+ * must not be told of that answer. */
+static inline int
+answered_late_again(struct aw_db *db)
+{
+	struct aw_sql nothing = AW_SQL(.pg = "SELECT 1", .mysql = "DO 0",
+				       .no_prepare = true);
+	struct aw_sql failing = AW_SQL(.pg = "SELECT 1/0",
+				       .mysql = "SIGNAL SQLSTATE '45000'",
+				       .no_prepare = true);
+
+	WANT_OK(ask(db, 1));
+	for (int i = 0; i < 4; i++) {
+		AW_AUTO(aw_conn, conn);
+
+		WANT_OK(aw_db_acquire(db, &conn));
+		chaos_set(&net, .client = { .twice = true, .slice = 1,
+					      .delay = 1 });
+		WANT_OK(aw_db_exec(conn, NULL, nothing));
+		WANT_OK(aw_sleep(0.05));
+		chaos_set(&net, .door = CHAOS_OPEN);
+		for (int k = 0; k < 3; k++)
+			WANT(aw_db_exec(conn, NULL, failing) < 0);
+	}
+	return heals(db);
+}
+
 /* --- Now and then ------------------------------------------------------ */
 
 struct flapper {

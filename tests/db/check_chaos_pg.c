@@ -67,6 +67,8 @@ CASE(a_server_far_away_is_only_slow, far_away, .max = 1)
 CASE(a_trickle_does_not_outlast_the_deadline, trickle, .max = 1,
      .cleanup = 0.1)
 CASE(an_answer_with_a_wrong_byte_harms_no_other, corrupt_answers, .max = 1)
+CASE(an_answer_that_comes_again_later_is_nobodys, answered_late_again,
+     .max = 1)
 CASE(an_answer_that_comes_twice_is_taken_once, answered_twice, .max = 1,
      .cleanup = 0.1)
 CASE(a_network_that_comes_and_goes_loses_nothing_acknowledged, flaps, .max = 4)
@@ -104,6 +106,7 @@ main(void)
 		a_server_far_away_is_only_slow,
 		a_trickle_does_not_outlast_the_deadline,
 		an_answer_with_a_wrong_byte_harms_no_other,
+		an_answer_that_comes_again_later_is_nobodys,
 		an_answer_that_comes_twice_is_taken_once,
 		a_network_that_comes_and_goes_loses_nothing_acknowledged,
 		no_descriptor_left_is_an_ordinary_failure,

@@ -317,6 +317,88 @@ START_TEST(a_stream_gives_every_row_and_the_connection_back)
 }
 END_TEST
 
+/* A server that is always ahead: recv() has something whenever it is asked. */
+static const char *const flood = "SELECT repeat('x', 999) FROM "
+	"seq_1_to_20000";
+
+struct turns {
+	struct aw_scope *stop;	/* after the twentieth; NULL: not yet */
+	int n;
+	bool over;
+};
+
+static int
+take_turns(void *arg)
+{
+	struct turns *t = arg;
+
+	while (!t->over) {
+		if (t->stop && ++t->n == 20)
+			aw_scope_cancel(t->stop, "twenty turns were taken");
+		AW_TRY(aw_yield());
+	}
+	return 0;
+}
+
+/* So slow that the server fills the socket meanwhile. */
+static void
+think(void)
+{
+	double until = aw_now() + 50e-6;
+
+	while (aw_now() < until)
+		continue;
+}
+
+static int
+read_slowly(struct aw_db *db, struct turns *t, bool text, int *ret_rows)
+{
+	AW_AUTO(aw_rows, rows);
+	AW_SCOPE(reading);
+	int r;
+
+	AW_TRY(aw_db_stream(db, &rows, AW_SQL(.text = flood,
+					      .no_prepare = text)));
+	t->stop = &reading;
+	while ((r = aw_rows_next(rows, AW_SKIP)) > 0) {
+		think();
+		++*ret_rows;
+	}
+	return r;
+}
+
+static int
+ahead(struct aw_db *db, bool text)
+{
+	struct turns t = { .n = 0 };
+	AW_GROUP(g);
+	int n = 0;
+
+	WANT_OK(aw_go(&g, take_turns, &t));
+	WANT_INT(read_slowly(db, &t, text, &n), AW_ECANCELED);
+	WANT(strstr(aw_error_text(), "twenty turns"));
+	WANT(n > 0 && n < 20000);
+	t.over = true;
+	WANT_OK(aw_group_wait(&g));
+	WANT_OK(aw_db_one(db, AW_INTO(&n), "SELECT ?", 7));
+	WANT_INT(n, 7);
+	return 0;
+}
+
+static int
+stream_ahead(struct aw_db *db)
+{
+	WANT_OK(choose_layout(db, portable));
+	WANT_OK(ahead(db, false));
+	return ahead(db, true);
+}
+
+START_TEST(a_stream_that_never_waits_gives_turns_and_is_cancelled)
+{
+	check_both(stream_ahead, _i, .max = 1);
+}
+END_TEST
+
 static int
 stream_left(struct aw_db *db)
 {
@@ -467,6 +549,9 @@ main(void)
 	tcase_add_loop_test(
 	    tc, a_stream_gives_every_row_and_the_connection_back, 0, both);
 	tcase_add_loop_test(tc, a_stream_left_early_disturbs_nobody, 0, both);
+	tcase_add_loop_test(
+		tc, a_stream_that_never_waits_gives_turns_and_is_cancelled, 0,
+		both);
 	tcase_add_loop_test(tc, a_stream_without_its_connection_is_closed, 0,
 			    N_WAYS);
 	tcase_add_loop_test(tc, an_error_in_the_middle_of_a_stream_is_reported,

@@ -21,6 +21,7 @@ lend(struct aw_limiter *limiter, struct aw_borrow *borrow,
 {
 	borrow->limiter = limiter;
 	borrow->task = task;
+	borrow->serial = task->id;
 	borrow->prev = NULL;
 	borrow->next = limiter->borrowers;
 	if (borrow->next)
@@ -42,12 +43,13 @@ grant(struct aw_limiter *limiter)
 	}
 }
 
+/* A place can outlive its task, whose memory another task has then. */
 static bool
 is_borrower(const struct aw_limiter *limiter, const struct aw_task *task)
 {
 	const struct aw_borrow *borrow = limiter->borrowers;
 
-	while (borrow && borrow->task != task)
+	while (borrow && (borrow->task != task || borrow->serial != task->id))
 		borrow = borrow->next;
 	return borrow;
 }

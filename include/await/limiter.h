@@ -25,6 +25,7 @@ struct aw_limiter;
 struct aw_borrow {
 	struct aw_limiter *limiter;	/* NULL: none */
 	struct aw_task *task;		/* that has it or waits; NULL: none */
+	uint64_t serial;		/* of that task: no two are alike */
 	struct aw_borrow *next, *prev;
 };
 
@@ -48,8 +49,9 @@ struct aw_limiter {
  * Return: 0; -EDEADLK (this task has a place already; AW_NO_AWAIT); -EBUSY
  * (@ret_borrow has a place, or another task waits with it); -ECANCELED;
  * -ETIME; -ETIMEDOUT (a budget); AW_EUSAGE; -ENOMEM.
- * Lifetime: @limiter must outlive what is borrowed from it; a place is given
- * back before the task ends that borrowed it.
+ * Lifetime: @limiter must outlive what is borrowed from it.  A place is given
+ * back before the task ends that borrowed it; one that is not stays lent, and
+ * its .task is no task any more.
  * Context: task.
  * Source: our own.
  * Since: 0.1

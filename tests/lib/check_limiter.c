@@ -163,6 +163,42 @@ START_TEST(a_second_place_for_one_task_is_refused)
 }
 END_TEST
 
+static struct aw_borrow forgotten;
+
+static int
+forgets(void *arg)
+{
+	(void)arg;
+	return aw_limiter_borrow(&limiter, &forgotten);
+}
+
+/* A task's memory goes to the next one at once. */
+static int
+outlives(void *arg)
+{
+	const struct aw_task *first, *second;
+	struct aw_task *task = aw_spawn("forgets", forgets, NULL);
+
+	(void)arg;
+	aw_limiter_resize(&limiter, 2);
+	first = task;
+	AW_TRY(aw_join(task, NULL));
+	task = aw_spawn("works", works, "later");
+	second = task;
+	AW_TRY(aw_join(task, NULL));
+	note("the same memory %d", first == second);
+	aw_limiter_give_back(&forgotten);
+	note("%d", is_free());
+	return 0;
+}
+
+START_TEST(a_place_that_outlives_its_task_is_not_the_next_one_s)
+{
+	ck_assert_int_eq(run(outlives), 0);
+	ck_assert_str_eq(noted, "later ok; the same memory 1; 1; ");
+}
+END_TEST
+
 static struct aw_borrow shared;
 
 static int
@@ -209,7 +245,7 @@ END_TEST
 START_TEST(the_sizes_do_not_change)
 {
 	ck_assert_uint_eq(sizeof(struct aw_limiter), 72);
-	ck_assert_uint_eq(sizeof(struct aw_borrow), 32);
+	ck_assert_uint_eq(sizeof(struct aw_borrow), 40);
 }
 END_TEST
 
@@ -226,6 +262,8 @@ main(void)
 	tcase_add_test(basic,
 		       a_place_that_meets_a_cancelled_waiter_goes_to_the_next);
 	tcase_add_test(basic, a_second_place_for_one_task_is_refused);
+	tcase_add_test(basic,
+		       a_place_that_outlives_its_task_is_not_the_next_one_s);
 	tcase_add_test(basic, two_tasks_cannot_borrow_with_one_struct);
 	tcase_add_test(basic, the_sizes_do_not_change);
 	suite_add_tcase(suite, basic);

@@ -354,6 +354,8 @@ void aw__task_start(struct aw_task *task);
 void aw__task_start_now(struct aw_task *self, struct aw_task *task);
 void aw__task_finish(struct aw_task *task);
 void aw__task_free(struct aw_task *task);
+/* task_atexit.c: right after its function. */
+void aw__task_run_atexit(struct aw_task *self);
 void aw__tasks_fini(struct aw_loop *loop);
 
 /* May self join the task? 0, or the code to return. */

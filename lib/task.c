@@ -249,18 +249,6 @@ aw_service_start(const char *name, int (*fn)(void *arg), void *arg)
 /* --- Death ------------------------------------------------------------- */
 
 static void
-run_atexit(struct aw_task *self)
-{
-	struct aw__atexit *at;
-
-	while ((at = self->atexit) != NULL) {
-		self->atexit = at->next;
-		at->fn(at->arg);
-		aw__free(at);
-	}
-}
-
-static void
 report_unhandled(struct aw_task *self)
 {
 	const struct aw_loop *loop = self->loop;
@@ -280,7 +268,7 @@ report_unhandled(struct aw_task *self)
 void
 aw__task_finish(struct aw_task *self)
 {
-	run_atexit(self);
+	aw__task_run_atexit(self);
 	aw__locals_unref(&self->own);
 	aw__locals_unref(&self->inherited);
 	if (self->status < 0)
@@ -477,22 +465,4 @@ aw_task_name(const struct aw_task *task)
 	if (!task)
 		task = aw__self();
 	return task ? task->name : "";
-}
-
-int
-aw_task_atexit(void (*fn)(void *arg), void *arg)
-{
-	struct aw_task *self = aw__self();
-	struct aw__atexit *at;
-
-	if (!self)
-		return aw__no_task("aw_task_atexit");
-	at = aw__malloc(sizeof *at);
-	if (!at)
-		return aw_fail(-ENOMEM, "no memory for aw_task_atexit");
-	at->fn = fn;
-	at->arg = arg;
-	at->next = self->atexit;
-	self->atexit = at;
-	return 0;
 }

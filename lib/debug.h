@@ -129,6 +129,8 @@ void aw__describe_task(struct aw__sink *sink, const struct aw_task *task,
 /* "waiting 0.2 s for a mutex held by 'b'" */
 void aw__describe_state(struct aw__sink *sink, const struct aw_task *task,
 			double now);
+/* ", cancelled: why, by 'a' at file:line", or nothing. */
+void aw__describe_cancel(struct aw__sink *sink, const struct aw_scope *scope);
 /* Whom a task waits for, as far as that is one task; or NULL. */
 const struct aw_task *aw__waited_for(const struct aw_task *task);
 

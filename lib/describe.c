@@ -137,6 +137,20 @@ aw__describe_state(struct aw__sink *sink, const struct aw_task *task,
 
 /* --- Its limits -------------------------------------------------------- */
 
+void
+aw__describe_cancel(struct aw__sink *sink, const struct aw_scope *scope)
+{
+	const struct aw__reason *reason = scope->reason;
+
+	if (!reason)
+		return;
+	aw__sink_add(sink, ", cancelled: %s", reason->text);
+	if (reason->by[0])
+		aw__sink_add(sink, ", by '%s'", reason->by);
+	if (reason->site && *reason->site)
+		aw__sink_add(sink, " at %s", reason->site);
+}
+
 static void
 describe_limits(struct aw__sink *sink, const struct aw_task *task, double now)
 {
@@ -150,9 +164,8 @@ describe_limits(struct aw__sink *sink, const struct aw_task *task, double now)
 				     limit->site && *limit->site ? " at " : "",
 				     limit->site ? limit->site : "");
 	}
-	if (scope->cause && scope->cause->reason)
-		aw__sink_add(sink, ", cancelled: %s",
-			     scope->cause->reason->text);
+	if (scope->cause)
+		aw__describe_cancel(sink, scope->cause);
 	if (scope->flags & AW_SCOPE_NO_AWAIT_)
 		aw__sink_add(sink, ", must not wait");
 }

@@ -91,8 +91,7 @@ dump_group(struct aw__sink *sink, const struct aw_scope *scope)
 	if (group->options.limit > 0)
 		aw__sink_add(sink, ", limit %lld",
 			     (long long)group->options.limit);
-	if (scope->reason)
-		aw__sink_add(sink, ", cancelled: %s", scope->reason->text);
+	aw__describe_cancel(sink, scope);
 	aw__sink_add(sink, "\n");
 }
 

@@ -242,6 +242,10 @@ add_origin(struct text *t, const struct aw_error *e)
 {
 	if (e->reason[0])
 		add(t, "; because: %s", e->reason);
+	if (e->canceller[0])
+		add(t, ", by '%s'", e->canceller);
+	if (e->cancelled_at[0])
+		add(t, " at %s", e->cancelled_at);
 	if (e->scope[0])
 		add(t, "; scope %s", e->scope);
 	if (e->site[0])
@@ -251,7 +255,7 @@ add_origin(struct text *t, const struct aw_error *e)
 const char *
 aw_error_text(void)
 {
-	static _Thread_local char text[1200];
+	static _Thread_local char text[1600];
 	const struct aw_error *e = aw_error();
 	struct text t = { text, sizeof text };
 

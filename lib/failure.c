@@ -64,16 +64,20 @@ aw__failure_here(void)
 
 /* --- Reasons ----------------------------------------------------------- */
 
-static struct aw__reason no_memory = { 1, "no memory for the reason" };
+static struct aw__reason no_memory = { .text = "no memory for the reason" };
 
+/* The task that runs is the one that cancels. */
 struct aw__reason *
-aw__reason_new(const char *text)
+aw__reason_new(const char *text, const char *site)
 {
 	struct aw__reason *reason = aw__malloc(sizeof *reason);
+	const struct aw_task *self = aw__self();
 
 	if (!reason)
 		return &no_memory;
 	reason->refs = 1;
+	reason->site = site;
+	aw__copy_text(reason->by, sizeof reason->by, self ? self->name : "");
 	aw__copy_text(reason->text, sizeof reason->text,
 		      text ? text : "no reason given");
 	return reason;
@@ -104,6 +108,14 @@ drop_record(struct aw__failure *failure)
 	failure->reason = NULL;
 }
 
+static void
+write_reason(const struct aw__reason *reason, struct aw_error *e)
+{
+	aw__copy_text(e->reason, sizeof e->reason, reason->text);
+	aw__copy_text(e->canceller, sizeof e->canceller, reason->by);
+	aw__copy_text(e->cancelled_at, sizeof e->cancelled_at, reason->site);
+}
+
 /* Writes the record of an interrupted wait out as text. */
 static void
 write_out(struct aw__failure *failure, struct aw_error *e)
@@ -116,8 +128,7 @@ write_out(struct aw__failure *failure, struct aw_error *e)
 	aw__copy_text(e->scope, sizeof e->scope, failure->scope);
 	aw__copy_text(e->site, sizeof e->site, failure->site);
 	if (failure->reason)
-		aw__copy_text(e->reason, sizeof e->reason,
-			      failure->reason->text);
+		write_reason(failure->reason, e);
 	drop_record(failure);
 }
 

@@ -92,8 +92,9 @@ join_all(struct aw_task *self, struct aw_group *group)
 			AW__WAIT_INIT(self, "children of a group", group);
 
 		if (is_empty(group))
-			aw_scope_cancel(&group->services->base,
-					"the other children have ended");
+			aw_scope_cancel_at(&group->services->base,
+					   "the other children have ended",
+					   group->scope.site);
 		wait.flags = AW__WAIT_FIRM;
 		group->waiter = &wait;
 		r = aw__wait(&wait);
@@ -145,7 +146,8 @@ aw_group_leave(struct aw_group *group)
 		return;
 	if (!is_empty(group) || group->services) {
 		group->state |= AW__CLOSING;
-		aw_scope_cancel(&group->scope, "the group was left");
+		aw_scope_cancel_at(&group->scope, "the group was left",
+				   group->scope.site);
 		aw_ignore(join_all(self, group));
 	}
 	finish(group);
@@ -165,10 +167,10 @@ was_cancelled(const struct aw_task *task)
 }
 
 static void
-close_group(struct aw_group *group, const char *why)
+close_group(struct aw_group *group, const char *why, const char *site)
 {
 	group->state |= AW__CLOSING;
-	aw_scope_cancel(&group->scope, why);
+	aw_scope_cancel_at(&group->scope, why, site);
 	/* Those outside its scope, too: no place is worth waiting for. */
 	while (aw__waiters_wake(&group->senders, &group->senders_last, 0))
 		continue;
@@ -186,7 +188,7 @@ note_failure(struct aw_group *group, struct aw_task *task)
 			group->error = aw__failure_take(&task->failure);
 	}
 	if (!group->options.collect && !group->options.first)
-		close_group(group, "a sibling failed");
+		close_group(group, "a sibling failed", task->site);
 }
 
 static void
@@ -198,7 +200,7 @@ note_end(struct aw_group *group, struct aw_task *task)
 		note_failure(group, task);
 	} else if (group->options.first && !(group->state & AW__CLOSING)) {
 		group->state |= AW__STOPPED;
-		close_group(group, "a sibling succeeded");
+		close_group(group, "a sibling succeeded", task->site);
 	}
 }
 
@@ -374,11 +376,17 @@ aw_group_next(struct aw_group *group, struct aw_done *ret)
 }
 
 void
-aw_group_stop(struct aw_group *group)
+aw_group_stop_at(struct aw_group *group, const char *site)
 {
 	if (!(group->state & AW__OPEN) ||
 	    (group->state & (AW__CLOSING | AW__JOINED)))
 		return;
 	group->state |= AW__STOPPED;
-	close_group(group, "the group was stopped");
+	close_group(group, "the group was stopped", site);
+}
+
+void
+aw_group_stop(struct aw_group *group)
+{
+	aw_group_stop_at(group, NULL);
 }

@@ -218,7 +218,8 @@ give_up(struct aw__starter *starter, int code)
 
 	if (task) {
 		task->starter = NULL;
-		aw_cancel(task, "nobody waits for its start any more");
+		aw_cancel_at(task, "nobody waits for its start any more",
+			     task->site);
 	}
 	return code;
 }

@@ -33,6 +33,11 @@
 #include "stack.h"
 #include "switch.h"
 
+/* The library's own cancels have no place that a user would know. */
+#undef aw_cancel
+#undef aw_group_stop
+#undef aw_scope_cancel
+
 #define AW__NAME 64			/* with the NUL */
 #define AW__NEVER HUGE_VAL
 
@@ -83,9 +88,11 @@ struct aw__wait_node {
 
 /* --- Errors ------------------------------------------------------------ */
 
-/* Why something was cancelled; shared by scopes and failures. */
+/* Why something was cancelled, and by whom; shared by scopes and failures. */
 struct aw__reason {
+	const char *site;		/* static: of that call; or NULL */
 	unsigned refs;
+	char by[AW__NAME];		/* the task that did it; "" = none */
 	char text[AW__NAME];
 };
 
@@ -397,7 +404,7 @@ void aw__failure_match(int code);
 void aw__failure_give(struct aw__failure *failure, struct aw_error *error);
 void aw__failure_move(struct aw__failure *from, struct aw__failure *to);
 void aw__failure_fini(struct aw__failure *failure);
-struct aw__reason *aw__reason_new(const char *text);
+struct aw__reason *aw__reason_new(const char *text, const char *site);
 struct aw__reason *aw__reason_ref(struct aw__reason *reason);
 void aw__reason_unref(struct aw__reason *reason);
 void aw__copy_text(char *to, size_t size, const char *from);

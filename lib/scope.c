@@ -175,7 +175,7 @@ reach(struct aw_scope *scope, struct aw_scope *cause)
 }
 
 void
-aw_scope_cancel(struct aw_scope *scope, const char *why)
+aw_scope_cancel_at(struct aw_scope *scope, const char *why, const char *site)
 {
 	struct aw_scope *at = scope;
 	bool down = true;
@@ -187,13 +187,19 @@ aw_scope_cancel(struct aw_scope *scope, const char *why)
 					    "aw_scope_cancel"));
 		return;
 	}
-	scope->reason = aw__reason_new(why);
+	scope->reason = aw__reason_new(why, site);
 	while (at) {
 		down = at == scope || !(at->kind & AW_SCOPE_SHIELD_);
 		if (down && !at->cause)
 			reach(at, scope);
 		at = step(at, scope, down);
 	}
+}
+
+void
+aw_scope_cancel(struct aw_scope *scope, const char *why)
+{
+	aw_scope_cancel_at(scope, why, NULL);
 }
 
 /*

@@ -443,14 +443,20 @@ aw_task_freep(struct aw_task **task)
 }
 
 void
-aw_cancel(struct aw_task *task, const char *why)
+aw_cancel_at(struct aw_task *task, const char *why, const char *site)
 {
 	if (!task || is_elsewhere(task, "aw_cancel"))
 		return;
 	if (task->flags & AW__TASK_GONE)
 		aw__misuse_gone(task, "aw_cancel");
 	if (task->state != AW__TASK_FINISHED)
-		aw_scope_cancel(&task->base, why);
+		aw_scope_cancel_at(&task->base, why, site);
+}
+
+void
+aw_cancel(struct aw_task *task, const char *why)
+{
+	aw_cancel_at(task, why, NULL);
 }
 
 struct aw_task *

@@ -131,6 +131,10 @@ struct aw_error {
 	char reason[64];		/* why it was cancelled */
 	char scope[64];			/* whose deadline or cancel it was */
 	char site[96];			/* file:line where that stands */
+	char canceller[64];		/* the task that cancelled; empty: a
+					 * callback, or the library */
+	char cancelled_at[96];		/* file:line of that call; of a child
+					 * whose failure did it: of its start */
 	char detail[256];		/* of the server */
 	char hint[160];			/* of the server */
 	char constraint[64];		/* name of the violated constraint */
@@ -237,7 +241,7 @@ AW_API const char *aw_error_name(int r);
 /**
  * aw_error_text - the last failure as one line for a log
  *
- * Name, message, what was waited for, reason, scope, SQLSTATE.
+ * Name, message, what was waited for, reason, canceller, scope, SQLSTATE.
  *
  * Return: never NULL, empty when nothing has failed yet.
  * Lifetime: borrowed until the next call of aw_error_text() on this thread.

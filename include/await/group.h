@@ -281,12 +281,30 @@ AW_API AW_AWAITS AW_MUST_CHECK int aw_group_next(struct aw_group *group,
  * aw_group_stop - end the group early, without a failure
  * @group: its children are cancelled ("the group was stopped")
  *
+ * In C it is a macro around aw_group_stop_at(), which keeps its place.
+ *
  * Return: nothing.
  * Context: task, loop callback.
  * Source: our own.
  * Since: 0.1
  */
 AW_API void aw_group_stop(struct aw_group *group);
+
+/**
+ * aw_group_stop_at - aw_group_stop() that says where it was called
+ * @group: its children are cancelled
+ * @site: file:line for errors and dumps; static; may be NULL
+ *
+ * Return: nothing.
+ * Context: task, loop callback.
+ * Source: our own.
+ * Since: 0.1
+ */
+AW_API void aw_group_stop_at(struct aw_group *group, const char *site);
+
+#ifndef __cplusplus
+#define aw_group_stop(group) aw_group_stop_at((group), AW_SITE)
+#endif
 
 /**
  * aw_gather_with - run calls at the same time, results in order

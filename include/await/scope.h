@@ -149,12 +149,36 @@ AW_API void aw_scope_leave(struct aw_scope *scope);
  * @why: reason for errors and dumps; copied, at most 63 bytes; NULL is
  * "no reason given"
  *
+ * In C it is a macro around aw_scope_cancel_at(), which keeps its place.
+ *
  * Return: nothing.
  * Context: task, loop callback.
  * Source: our own.
  * Since: 0.1
  */
 AW_API void aw_scope_cancel(struct aw_scope *scope, const char *why);
+
+/**
+ * aw_scope_cancel_at - aw_scope_cancel() that says where it was called
+ * @scope: entered; once it is cancelled a further cancel does nothing
+ * @why: as aw_scope_cancel()
+ * @site: file:line for errors and dumps; static; may be NULL
+ *
+ * The task that calls it is named beside the reason: canceller and
+ * cancelled_at in aw_error() of what is cancelled.
+ *
+ * Return: nothing.
+ * Context: task, loop callback.
+ * Source: our own.
+ * Since: 0.1
+ */
+AW_API void aw_scope_cancel_at(struct aw_scope *scope, const char *why,
+			       const char *site);
+
+#ifndef __cplusplus
+#define aw_scope_cancel(scope, why) \
+	aw_scope_cancel_at((scope), (why), AW_SITE)
+#endif
 
 /**
  * aw_scope_expired - was it this scope's own deadline that passed?
@@ -200,6 +224,9 @@ AW_API double aw_left(void);
 
 /**
  * aw_cancel_reason - why this task is being cancelled
+ *
+ * By whom, and where: canceller and cancelled_at in aw_error(), once a wait
+ * or aw_check() has failed for it.
  *
  * Return: the reason; NULL when it is not being cancelled.
  * Lifetime: borrowed until the cancelled scope ends.

@@ -144,7 +144,8 @@ AW_API void aw_task_freep(struct aw_task **task);
  * @task: a finished task is left alone
  * @why: reason for errors and dumps; copied, at most 63 bytes
  *
- * Never runs the task at once.
+ * Never runs the task at once.  In C it is a macro around aw_cancel_at(),
+ * which keeps its place.
  *
  * Return: nothing.
  * Context: task, loop callback.
@@ -152,6 +153,27 @@ AW_API void aw_task_freep(struct aw_task **task);
  * Since: 0.1
  */
 AW_API void aw_cancel(struct aw_task *task, const char *why);
+
+/**
+ * aw_cancel_at - aw_cancel() that says where it was called
+ * @task: a finished task is left alone
+ * @why: as aw_cancel()
+ * @site: file:line for errors and dumps; static; may be NULL
+ *
+ * The task that calls it is named beside the reason: canceller and
+ * cancelled_at in aw_error() of what is cancelled.
+ *
+ * Return: nothing.
+ * Context: task, loop callback.
+ * Source: our own.
+ * Since: 0.1
+ */
+AW_API void aw_cancel_at(struct aw_task *task, const char *why,
+			 const char *site);
+
+#ifndef __cplusplus
+#define aw_cancel(task, why) aw_cancel_at((task), (why), AW_SITE)
+#endif
 
 /**
  * aw_self - the task that runs

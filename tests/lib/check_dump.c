@@ -135,6 +135,8 @@ is_cancelled(void *arg)
 	return take();
 }
 
+static char here[32];
+
 static int
 cancels(void *arg)
 {
@@ -143,6 +145,7 @@ cancels(void *arg)
 
 	(void)arg;
 	AW_TRY(aw_sleep(0));
+	snprintf(here, sizeof here, "check_dump.c:%d", __LINE__ + 1);
 	aw_cancel(task, "the user went home");
 	AW_TRY(aw_join(other, NULL));
 	AW_TRY(take());
@@ -153,7 +156,8 @@ START_TEST(who_is_being_cancelled_is_shown_with_the_reason)
 {
 	ck_assert_int_eq(run_tasks(cancels, NULL), 0);
 	ck_assert_shows("victim #2 ");
-	ck_assert_shows(", cancelled: the user went home");
+	ck_assert_shows(", cancelled: the user went home, by 'main' at ");
+	ck_assert_shows(here);
 }
 END_TEST
 

@@ -187,12 +187,14 @@ START_TEST(one_line_tells_all_that_is_known)
 	snprintf(e->detail, sizeof e->detail, "more");
 	snprintf(e->hint, sizeof e->hint, "look");
 	snprintf(e->reason, sizeof e->reason, "why");
+	snprintf(e->canceller, sizeof e->canceller, "who");
+	snprintf(e->cancelled_at, sizeof e->cancelled_at, "y.c:2");
 	snprintf(e->scope, sizeof e->scope, "s");
 	snprintf(e->site, sizeof e->site, "x.c:1");
 	ck_assert_str_eq(aw_error_text(),
 		"AW_ESQL: no such table [42P01]; more; hint: look; "
-		"in: SELECT 1; waited for an answer; because: why; "
-		"scope s at x.c:1");
+		"in: SELECT 1; waited for an answer; because: why, "
+		"by 'who' at y.c:2; scope s at x.c:1");
 	aw_error_set(AW_EHTTP);
 	ck_assert_str_eq(aw_error_text(), "AW_EHTTP: the server answered with "
 			 "an error status");
@@ -207,13 +209,17 @@ START_TEST(the_longest_detail_fits_the_line)
 	memset(e->op, 'o', sizeof e->op - 1);
 	memset(e->wait, 'w', sizeof e->wait - 1);
 	memset(e->reason, 'r', sizeof e->reason - 1);
+	memset(e->canceller, 'c', sizeof e->canceller - 1);
+	memset(e->cancelled_at, 'a', sizeof e->cancelled_at - 1);
 	memset(e->scope, 's', sizeof e->scope - 1);
 	memset(e->site, 'i', sizeof e->site - 1);
 	memset(e->detail, 'd', sizeof e->detail - 1);
 	memset(e->hint, 'h', sizeof e->hint - 1);
 	memset(e->sqlstate, 'q', sizeof e->sqlstate - 1);
-	ck_assert_uint_gt(strlen(aw_error_text()), 1000);
-	ck_assert_uint_lt(strlen(aw_error_text()), 1300);
+	ck_assert_uint_gt(strlen(aw_error_text()), 1300);
+	ck_assert_uint_lt(strlen(aw_error_text()), 1599);
+	ck_assert_ptr_nonnull(strstr(aw_error_text(), "; scope sss"));
+	ck_assert_ptr_nonnull(strstr(aw_error_text(), " at iii"));
 }
 END_TEST
 
@@ -314,7 +320,7 @@ END_TEST
 
 START_TEST(the_size_does_not_change)
 {
-	ck_assert_uint_eq(sizeof(struct aw_error), 1328);
+	ck_assert_uint_eq(sizeof(struct aw_error), 1488);
 }
 END_TEST
 

@@ -100,7 +100,8 @@ void aw__debug_deadlock(struct aw_loop *loop);
 /* One line on standard error, and the end of the process. */
 void aw__debug_die(const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 1, 2)));
-void aw__misuse_no_await(const struct aw_task *task, const char *what);
+/* Fails with AW_EUSAGE in a callback, with -EDEADLK under AW_NO_AWAIT. */
+int aw__misuse_no_await(const struct aw_task *task, const char *what);
 void aw__misuse_order(const struct aw_scope *left,
 		      const struct aw_scope *innermost);
 void aw__misuse_nan(const char *what, const char *site);

@@ -153,10 +153,26 @@ dump_loop(struct aw__sink *sink, const struct aw_loop *l)
 
 /* --- Where to ---------------------------------------------------------- */
 
+struct reader {
+	void (*fn)(void *arg, const char *text, size_t size);
+	void *arg;
+};
+
+/* Entered and left between two steps of the walk, which do not see it. */
+static void
+hand_on(void *arg, const char *text, size_t size)
+{
+	const struct reader *reader = arg;
+	AW__CALLBACK("the function of aw_dump_to()");
+
+	reader->fn(reader->arg, text, size);
+}
+
 int
 aw_dump_to(void (*fn)(void *arg, const char *text, size_t size), void *arg)
 {
-	struct aw__sink sink = { .fn = fn, .arg = arg };
+	struct reader reader = { fn, arg };
+	struct aw__sink sink = { .fn = hand_on, .arg = &reader };
 
 	if (!aw__loop)
 		return aw__no_loop("aw_dump");

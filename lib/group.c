@@ -311,6 +311,8 @@ aw_group_wait(struct aw_group *group)
 	if (!self)
 		return aw__no_task("aw_group_wait");
 	r = check_owner(self, group, "aw_group_wait");
+	if (r == 0)
+		r = aw__may_wait(self, "children of a group");
 	if (r < 0)
 		return r;
 	r = join_all(self, group);

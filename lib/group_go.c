@@ -168,7 +168,7 @@ go(struct aw_group *group, const struct start *start)
 	if (group->status < 0 && (group->state & AW__CLOSING))
 		return aw__group_put_failure(group);
 	/* The group's own end is told as such, not as a cancel. */
-	if (r < 0 && self->scope->cause != &group->scope)
+	if (r < 0 && !(aw_is_cancel(r) && self->scope->cause == &group->scope))
 		return r;
 	r = check_open(self, group);
 	if (r < 0)

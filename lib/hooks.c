@@ -21,6 +21,15 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct aw_hooks for_all;		/* under lock */
 
+/* Calls a hook if it is set. It must not wait: it may be called between the
+ * moment that a task gives its stack away and the switch. */
+#define TELL(hooks, hook, ...) do { \
+	if ((hooks)->hook) { \
+		AW__CALLBACK("the hook ." #hook); \
+		(hooks)->hook((hooks)->arg, __VA_ARGS__); \
+	} \
+} while (0)
+
 static bool
 is_any_set(const struct aw_hooks *h)
 {
@@ -87,7 +96,7 @@ aw_trace(const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(text, sizeof text, fmt, args);
 	va_end(args);
-	hooks.trace(hooks.arg, text);
+	TELL(&hooks, trace, text);
 }
 
 /* --- Seen by the scheduler --------------------------------------------- */
@@ -104,8 +113,8 @@ aw__seen_ready(struct aw_loop *loop, struct aw_task *task)
 		c->sampled = task;
 		c->sampled_at = aw__now(loop);
 	}
-	if (h->woken && task->state == AW__TASK_WAITING)
-		h->woken(h->arg, task);
+	if (task->state == AW__TASK_WAITING)
+		TELL(h, woken, task);
 }
 
 void
@@ -132,12 +141,10 @@ aw__seen_switch(struct aw_loop *loop, const struct aw_task *to)
 	if (h->stalled) {
 		now = aw__now(loop);
 		if (loop->self && now - loop->slice_began > loop->stall)
-			h->stalled(h->arg, loop->self,
-				   now - loop->slice_began);
+			TELL(h, stalled, loop->self, now - loop->slice_began);
 		loop->slice_began = now;
 	}
-	if (h->switched)
-		h->switched(h->arg, loop->self, to);
+	TELL(h, switched, loop->self, to);
 }
 
 /* Elsewhere a wait is said to begin with its batch, which saves reading the
@@ -150,37 +157,28 @@ aw__seen_block(struct aw__wait *wait)
 
 	if (loop->debug)
 		wait->since = aw__now(loop);
-	if (h->blocked)
-		h->blocked(h->arg, wait->task, wait->what, wait->object);
+	TELL(h, blocked, wait->task, wait->what, wait->object);
 }
 
 void
 aw__seen_spawn(const struct aw_task *task)
 {
-	const struct aw_hooks *h = &task->loop->hooks;
-
-	if (h->spawned)
-		h->spawned(h->arg, task, task->site);
+	TELL(&task->loop->hooks, spawned, task, task->site);
 }
 
 void
 aw__seen_exit(const struct aw_task *task)
 {
-	const struct aw_hooks *h = &task->loop->hooks;
-
-	if (h->exited)
-		h->exited(h->arg, task, task->status);
+	TELL(&task->loop->hooks, exited, task, task->status);
 }
 
 void
 aw__seen_unhandled(struct aw_task *task)
 {
 	struct aw_loop *loop = task->loop;
-	const struct aw_hooks *h = &loop->hooks;
 
-	if (h->unhandled)
-		h->unhandled(h->arg, task->name,
-			     aw__failure_detail(&task->failure));
+	TELL(&loop->hooks, unhandled, task->name,
+	     aw__failure_detail(&task->failure));
 	if (loop->debug && !loop->options.on_unhandled)
 		aw__debug_unhandled(task);
 }

@@ -46,8 +46,10 @@ unref_cell(struct cell *cell)
 {
 	if (!cell || --cell->refs > 0)
 		return;
-	if (cell->dtor)
+	if (cell->dtor) {
+		AW__CALLBACK("the destructor of a task-local");
 		cell->dtor(cell->value);
+	}
 	aw__free(cell);
 }
 

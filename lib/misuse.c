@@ -48,14 +48,27 @@ who_forbids(const struct aw_scope *scope)
 	return scope;
 }
 
-void
+int
 aw__misuse_no_await(const struct aw_task *task, const char *what)
 {
-	if (!is_debugging())
-		return;
-	aw__debug_die("task '%s' waits%s%s, and AW_NO_AWAIT at %s forbids it; "
-		      "the wait:", task->name, *what ? " for " : "", what,
-		      site_of(who_forbids(task->scope)));
+	const struct aw_scope *scope = who_forbids(task->scope);
+	const char *sep = *what ? " for " : "";
+
+	if (scope->kind & AW_SCOPE_CALLBACK_) {
+		if (is_debugging())
+			aw__debug_die("task '%s' waits%s%s in %s, which must "
+				      "not wait; the wait:", task->name, sep,
+				      what, scope->name);
+		return aw_fail(AW_EUSAGE, "a wait%s%s in %s, which must not "
+			       "wait: start a task that does", sep, what,
+			       scope->name);
+	}
+	if (is_debugging())
+		aw__debug_die("task '%s' waits%s%s, and AW_NO_AWAIT at %s "
+			      "forbids it; the wait:", task->name, sep, what,
+			      site_of(scope));
+	return aw_fail(-EDEADLK, "a wait%s%s, where AW_NO_AWAIT at %s forbids "
+		       "it", sep, what, site_of(scope));
 }
 
 void

@@ -71,8 +71,10 @@ backoff(unsigned failures)
 static bool
 is_permanent(const struct aw_pool *pool, int code)
 {
-	if (pool->type->is_permanent)
+	if (pool->type->is_permanent) {
+		AW__CALLBACK("is_permanent() of a pool's type");
 		return pool->type->is_permanent(code);
+	}
 	return code == AW_EAUTH || code == AW_ETLS || code == AW_EUSAGE ||
 	       code == -EINVAL;
 }

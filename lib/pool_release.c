@@ -171,8 +171,10 @@ aw_pool_release(struct aw_pool_item *item)
 		aw_ignore(aw_post(pool->loop, release_here, item));
 		return;
 	}
-	if (pool->type->judge)
+	if (pool->type->judge) {
+		AW__CALLBACK("judge() of a pool's type");
 		verdict = pool->type->judge(item);
+	}
 	aw__pool_remove(&pool->borrowed, item);
 	item->borrower = NULL;
 	if (verdict == AW_POOL_DROP)

@@ -13,6 +13,7 @@
  * and their memory is untouched.
  */
 #include "queue_private.h"
+#include "runtime.h"
 
 static const void *
 item_at(const struct aw__order *order, struct aw__place place)
@@ -62,6 +63,7 @@ void
 aw__order_push(struct aw__order *order, size_t n, const void *item)
 {
 	struct aw__place *place = &order->places[n];
+	AW__CALLBACK("the comparison of a priority queue");
 
 	if (n == order->n_ever)
 		place->slot = order->n_ever++;
@@ -74,6 +76,7 @@ void
 aw__order_pop(struct aw__order *order, size_t n, void *ret)
 {
 	struct aw__place first = order->places[0];
+	AW__CALLBACK("the comparison of a priority queue");
 
 	memcpy(ret, item_at(order, first), order->item);
 	order->places[0] = order->places[n - 1];

@@ -104,8 +104,10 @@ again(const struct retry *retry, int r, void *arg, bool late)
 {
 	if (r >= 0)
 		return false;
-	if (retry->retry_if)
+	if (retry->retry_if) {
+		AW__CALLBACK("the function .retry_if");
 		return retry->retry_if(r, arg);
+	}
 	return late || aw_is_retryable(r);
 }
 
@@ -142,8 +144,10 @@ pause_after(const struct retry *retry, int r, int64_t calls, void *arg)
 	double now = aw_now();
 
 	state.elapsed = now - retry->begin;
-	if (retry->on_retry)
+	if (retry->on_retry) {
+		AW__CALLBACK("the function .on_retry");
 		retry->on_retry(&state, arg);
+	}
 	if (!(state.pause > 0))
 		state.pause = 0;
 	if (state.pause >= aw_left() || now + state.pause > retry->end ||

@@ -306,6 +306,8 @@ void aw__batch(struct aw_loop *loop);
 int aw__enter(struct aw_task **ret);
 /* The same without counting a ready operation. */
 int aw__pending(struct aw_task *task);
+/* Fails where a wait is forbidden, whether it would wait or not. */
+int aw__may_wait(struct aw_task *task, const char *what);
 /* Park until aw__wake() or an interruption. 0 = completed, see value. */
 int aw__wait(struct aw__wait *wait);
 /* Complete a wait; false: it is over already. */
@@ -351,6 +353,16 @@ void aw__scope_unlink(struct aw_scope *scope);
 void aw__scope_uncancel(struct aw_scope *scope);
 void aw__scope_forked(void);
 int aw__scope_interrupted(struct aw_scope *scope, double now);
+
+/* What is called from here to the end of the block is a callback of the
+ * user's that must not wait: a wait in it fails with AW_EUSAGE and what it
+ * is. It may be called while another task is half switched to. */
+#define AW__CALLBACK(what) \
+	struct aw_scope AW_CAT(callback_, __LINE__) \
+		__attribute__((cleanup(aw_scope_leave), unused)) = { \
+			.name = (what), .site = "", \
+			.kind = AW_SCOPE_NO_AWAIT_ | AW_SCOPE_CALLBACK_ }; \
+	aw_scope_enter(&AW_CAT(callback_, __LINE__))
 
 /* task.c */
 struct aw_task *aw__task_new(struct aw_loop *loop, const char *name,

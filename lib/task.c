@@ -79,8 +79,10 @@ free_result(struct aw_task *task)
 	void *result = task->result;
 
 	task->result = NULL;
-	if (result && task->result_dtor)
-		task->result_dtor(result);
+	if (!result || !task->result_dtor)
+		return;
+	AW__CALLBACK("the destructor of a result");
+	task->result_dtor(result);
 }
 
 void
@@ -215,6 +217,9 @@ aw_spawn_with(const char *name, int (*fn)(void *arg), void *arg,
 			"and .stack must not be negative");
 		return NULL;
 	}
+	if (o->eager && aw__self() &&
+	    aw__may_wait(aw__self(), "an eager start") < 0)
+		return NULL;
 	if (isnan(o->deadline))
 		aw__misuse_nan(name, o->site);
 	deadline = o->deadline == 0 ? AW__NEVER
@@ -259,9 +264,11 @@ report_unhandled(struct aw_task *self)
 		return;
 	if (loop->watched)
 		aw__seen_unhandled(self);
-	if (loop->options.on_unhandled)
+	if (loop->options.on_unhandled) {
+		AW__CALLBACK("the function .on_unhandled");
 		loop->options.on_unhandled(self->name,
 				aw__failure_detail(&self->failure));
+	}
 }
 
 /* fn has returned; on the task's own stack, right before its last switch. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What is to be called when a task's function has returned: the last that was
- * registered first, on the task's own stack.
+ * registered first, on the task's own stack, and none of them may wait.
  *
  *	task->atexit -> { fn, arg } -> { fn, arg } -> NULL
  */
@@ -13,6 +13,7 @@ aw__task_run_atexit(struct aw_task *self)
 	struct aw__atexit *at;
 
 	while ((at = self->atexit) != NULL) {
+		AW__CALLBACK("a function of aw_task_atexit()");
 		self->atexit = at->next;
 		at->fn(at->arg);
 		aw__free(at);

@@ -59,6 +59,14 @@ fail_wait(struct aw_task *task, int code, const char *what)
 	return aw__broken(task, code, what);
 }
 
+int
+aw__may_wait(struct aw_task *task, const char *what)
+{
+	if (__builtin_expect(task->scope->flags & AW_SCOPE_NO_AWAIT_, 0))
+		return aw__misuse_no_await(task, what);
+	return 0;
+}
+
 static int
 pending_slowly(struct aw_task *task, const char *what)
 {
@@ -68,11 +76,9 @@ pending_slowly(struct aw_task *task, const char *what)
 	if (scope->flags & AW_SCOPE_FORKED_)
 		return aw_fail(AW_EFORK, "the loop belongs to the parent "
 			       "process: exec, _exit, or fork outside it");
-	if (scope->flags & AW_SCOPE_NO_AWAIT_) {
-		aw__misuse_no_await(task, what);
-		return aw_fail(-EDEADLK, "a wait, where AW_NO_AWAIT forbids "
-			       "it");
-	}
+	code = aw__may_wait(task, what);
+	if (code < 0)
+		return code;
 	code = aw__scope_interrupted(scope, 0);
 	return code < 0 ? fail_wait(task, code, what) : 0;
 }

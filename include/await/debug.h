@@ -61,7 +61,8 @@ struct aw_metrics {
 	uint64_t spare[6];
 };
 
-/* What a loop tells.  Each may be NULL; none may wait or keep its pointers.
+/* What a loop tells.  Each may be NULL; none may keep its pointers, and a
+ * wait in one fails with AW_EUSAGE.
  * They run on the stack of the task in question, or of the loop. */
 struct aw_hooks {
 	size_t size;			/* of this structure */
@@ -143,7 +144,8 @@ AW_API int aw_dump(int fd);
 
 /**
  * aw_dump_to - the same, handed over piece by piece
- * @fn: gets the text in order; must not suspend
+ * @fn: gets the text in order; must not suspend: a wait in it fails with
+ * AW_EUSAGE
  * @arg: handed to @fn
  *
  * Return: 0; AW_EUSAGE (this thread has no loop).

@@ -26,7 +26,8 @@ struct aw_local {
 	bool inherit;		/* tasks started by this one have it too */
 	void (*dtor)(void *value);	/* when the last task that has the
 					 * value ends or sets another; may be
-					 * NULL; must not suspend */
+					 * NULL; must not suspend: a
+					 * wait fails with AW_EUSAGE */
 	unsigned place;		/* the library's */
 	void *spare[2];
 };

@@ -40,7 +40,7 @@ AW_API AW_MUST_CHECK int aw_queue_new(struct aw_queue **ret, size_t item,
  * @item: bytes of an item, 1..65536
  * @cap: number of items it holds, 1..2^31-1; all memory is taken at once
  * @compare: below 0 if @a goes before @b, 0 if they are equal, as for
- * qsort(3); may not await
+ * qsort(3); must not suspend: a wait in it fails with AW_EUSAGE
  *
  * It is used by the same calls as any queue.  Equal items leave in the order
  * in which they came.  Room goes to who has waited longest for it, whatever

@@ -54,13 +54,14 @@ struct aw_retry_options {
 	double each;		/* seconds for one attempt (no limit of its
 				 * own); it then fails with -ETIMEDOUT */
 	bool (*retry_if)(int r, void *arg);	/* (aw_is_retryable, and
-				 * AW_ETIMEDOUT under .each) */
+				 * AW_ETIMEDOUT under .each); as on_retry */
 	double total;		/* seconds: no attempt begins later than this
 				 * after the first; those that run are not
 				 * cut off (no limit) */
 	struct aw_retry_budget *budget;	/* (none) */
 	void (*on_retry)(struct aw_retry_state *state, void *arg);
-				/* before each pause; must not suspend */
+				/* before each pause; must not suspend: a
+				 * wait fails with AW_EUSAGE */
 	void *spare[4];
 };
 

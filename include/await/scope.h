@@ -54,6 +54,7 @@ struct aw_scope {
 #define AW_SCOPE_BUDGET_ 8u	/* fails with -ETIMEDOUT */
 #define AW_SCOPE_GROUP_ 16u
 #define AW_SCOPE_FORKED_ 32u	/* the loop is another process's */
+#define AW_SCOPE_CALLBACK_ 64u	/* name is what must not wait */
 
 #ifndef __cplusplus
 

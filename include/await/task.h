@@ -47,7 +47,8 @@ struct aw_spawn_options {
  * Does not switch, unless .eager.
  *
  * Return: the handle; NULL with -ENOMEM, -EAGAIN (.max_tasks is reached),
- * -EINVAL or AW_EUSAGE (no loop on this thread) in aw_error().
+ * -EINVAL, -EDEADLK (.eager under AW_NO_AWAIT) or AW_EUSAGE (no loop on this
+ * thread; .eager in a callback that must not wait) in aw_error().
  * Lifetime: @arg must live until @fn returns; the handle until aw_join(),
  * aw_task_release() or the loop's end.
  * Context: task, loop callback.
@@ -99,7 +100,7 @@ aw_join_result(struct aw_task *task, int *ret_status, void **ret_result);
  * aw_task_result_set - leave something to whoever joins this task
  * @result: a former one is destroyed; may be NULL
  * @dtor: called with it when nobody takes it: aw_join(), a release, a group;
- * may be NULL; must not suspend
+ * may be NULL; must not suspend: a wait in it fails with AW_EUSAGE
  *
  * For a group's child it is shown by aw_group_next().
  *
@@ -200,7 +201,8 @@ AW_API const char *aw_task_name(const struct aw_task *task);
 
 /**
  * aw_task_atexit - call a function when this task has returned
- * @fn: called on this task's stack, last registered first; must not suspend
+ * @fn: called on this task's stack, last registered first; must not suspend:
+ * a wait in it fails with AW_EUSAGE
  * @arg: handed to @fn
  *
  * Return: 0; -ENOMEM; AW_EUSAGE (outside a task).

@@ -20,16 +20,6 @@ static struct aw_local request = { .inherit = true };
 static int n_put, n_got, sum_put, sum_got, n_inside, n_most, n_children;
 static int n_odd;			/* things that must not have happened */
 
-static int
-n_seeds(void)
-{
-	const char *text = getenv("AWAIT_TEST_SEEDS");
-
-	if (text)
-		return (int)strtol(text, NULL, 10);
-	return suite_forks() ? SEEDS : SEEDS_WATCHED;
-}
-
 static void
 must(bool so)
 {
@@ -284,7 +274,8 @@ check_end(unsigned seed)
 
 START_TEST(whatever_the_order_what_must_hold_holds)
 {
-	unsigned seed, last = (unsigned)n_seeds();
+	unsigned seed, last = (unsigned)n_seeds(suite_forks() ? SEEDS
+							: SEEDS_WATCHED);
 
 	for (seed = 0; seed <= last; seed++) {
 		begin();

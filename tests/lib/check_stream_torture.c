@@ -14,6 +14,8 @@
 
 #define ROUNDS 3
 #define BULK 300000
+#define SEEDS 10
+#define STEP 11
 
 static struct aw_listener *listener;
 static char bulk[BULK];
@@ -151,13 +153,18 @@ scene(int moment, bool cancel_server)
 	return hit;
 }
 
+struct moments {
+	int first, step;
+};
+
 static int
-every_moment(void *arg)
+at_moments(void *arg)
 {
+	const struct moments *m = arg;
 	int before = open_descriptors(), n[2] = { 0, 0 };
 
 	for (int who = 0; who < 2; who++)
-		for (int moment = 0; moment < 4000; moment += *(int *)arg) {
+		for (int moment = m->first; moment < 4000; moment += m->step) {
 			int r = scene(moment, who);
 
 			AW_TRY(r);
@@ -172,15 +179,38 @@ every_moment(void *arg)
 	return 0;
 }
 
-START_TEST(a_cancel_at_any_moment_leaves_nothing)
+static void
+fill_bulk(void)
 {
-	int step = 1;
-
 	for (size_t i = 0; i < BULK; i++)
 		bulk[i] = (char)(i % 253);
-	ck_assert_int_eq(plain_run(every_moment, &step), 0);
+}
+
+START_TEST(a_cancel_at_any_moment_leaves_nothing)
+{
+	struct moments all = { 0, 1 };
+
+	fill_bulk();
+	ck_assert_int_eq(plain_run(at_moments, &all), 0);
 	ck_assert_str_eq(noted, "1 1; ");
 	ck_assert(!wrong);
+}
+END_TEST
+
+/* Each order at a few moments, the next order at the next ones. */
+START_TEST(a_cancel_in_any_order_leaves_nothing)
+{
+	fill_bulk();
+	for (int seed = 1; seed <= n_seeds(SEEDS); seed++) {
+		struct moments some = { seed % STEP, STEP };
+
+		forget_notes();
+		ck_assert_int_eq(aw_run(at_moments, &some, .no_signals = true,
+					.seed = (unsigned)seed), 0);
+		ck_assert_msg(strcmp(noted, "1 1; ") == 0, "seed %d: %s", seed,
+			      noted);
+		ck_assert_msg(!wrong, "seed %d: wrong bytes", seed);
+	}
 }
 END_TEST
 
@@ -231,6 +261,7 @@ main(void)
 	TCase *torture = tcase_create("torture");
 
 	tcase_add_test(torture, a_cancel_at_any_moment_leaves_nothing);
+	tcase_add_test(torture, a_cancel_in_any_order_leaves_nothing);
 	tcase_add_test(torture, a_refused_allocation_leaves_nothing);
 	suite_add_tcase(suite, torture);
 	return suite_run(suite);

@@ -7,20 +7,14 @@
  *	permits and mutex are given back, no waiter is left in any line,
  *	items put = items got + items left,
  *	every task that was started ran to its end once.
- *
- * A moment is a number n: n / 8 half seconds of the virtual clock, then n % 8
- * turns of the ready queue. Each is tried with 3 seeds of the schedule, or
- * with AWAIT_TEST_SEEDS of them (make check-seeds).
  */
 #include <await/driver.h>
 #include <await/limiter.h>
 #include <await/queue.h>
 #include <await/sync.h>
 
-#include "failmalloc.h"
-#include "tasks.h"
+#include "torture.h"
 
-#define MOMENTS 72
 #define PERMITS 2
 #define ROUNDS 3
 
@@ -34,8 +28,7 @@ static struct aw_once once;
 static struct aw_limiter limiter;
 static struct aw_queue *queue;
 static int n_readers, n_writers, n_wrong;
-static int n_inside, n_inside_most, n_put, n_got, n_begun, n_ended;
-static int n_victims_done;
+static int n_inside, n_inside_most, n_put, n_got;
 
 /* --- The workers ------------------------------------------------------- */
 
@@ -271,74 +264,7 @@ static int (*const kinds[])(void) = {
 	writes, reads, writes, takes_both, meets, meets
 };
 
-#define N_KINDS AW_LENGTH(kinds)
-
 /* --- One run ----------------------------------------------------------- */
-
-struct plan {
-	size_t victim;
-	int moment;
-	bool deadline;		/* the victim's scope ends by time */
-};
-
-static struct aw_task *workers[N_KINDS];
-static const struct plan *plan;
-
-static double
-moment_seconds(void)
-{
-	return plan->moment / 8 * 0.5;
-}
-
-static int
-worker(void *arg)
-{
-	size_t kind = *(size_t *)arg;
-	int r;
-
-	workers[kind] = aw_self();
-	if (plan->deadline && kind == plan->victim) {
-		AW_TIMEOUT(moment_seconds() + plan->moment % 8 * 0.1);
-		r = kinds[kind]();
-		/* It must be over now for good. */
-		if (r < 0 && aw_check() < 0 && aw_yield() == 0)
-			n_victims_done = -1000000;
-	} else {
-		r = kinds[kind]();
-	}
-	n_victims_done += kind == plan->victim;
-	workers[kind] = NULL;
-	n_ended++;
-	return r;
-}
-
-static int
-cancels(void *arg)
-{
-	(void)arg;
-	AW_TRY(aw_sleep(moment_seconds()));
-	for (int i = 0; i < plan->moment % 8; i++)
-		AW_TRY(aw_yield());
-	if (workers[plan->victim])
-		aw_cancel(workers[plan->victim], "torture");
-	return 0;
-}
-
-static int
-world(void *arg)
-{
-	AW_TIMEOUT(100);	/* for those whose partners were cancelled */
-	AW_GROUP(group, .collect = true);
-
-	(void)arg;
-	for (size_t kind = 0; kind < N_KINDS; kind++) {
-		AW_TRY(aw_go_copy(&group, worker, &kind));
-		n_begun++;
-	}
-	if (!plan->deadline)
-		AW_TRY(aw_go(&group, cancels, NULL));
-	return aw_group_wait(&group);
-}
 
 static void
 reset(void)
@@ -352,8 +278,7 @@ reset(void)
 	memset(&once, 0, sizeof once);
 	limiter = (struct aw_limiter)AW_LIMITER_INIT(PERMITS + 1);
 	n_readers = n_writers = n_wrong = 0;
-	n_inside = n_inside_most = n_put = n_got = n_begun = n_ended = 0;
-	n_victims_done = 0;
+	n_inside = n_inside_most = n_put = n_got = 0;
 	ck_assert_int_eq(aw_queue_new(&queue, sizeof(int), 2), 0);
 }
 
@@ -382,96 +307,39 @@ assert_nothing_lost(void)
 	aw_queue_freep(&queue);
 }
 
-static int
-run_plan(const struct plan *p, unsigned seed)
-{
-	int r;
-
-	plan = p;
-	reset();
-	r = aw_run(world, NULL, .test_clock = true, .no_signals = true,
-		   .seed = seed, .check_leaks = true);
-	return r;
-}
-
-static unsigned
-n_seeds(void)
-{
-	const char *text = getenv("AWAIT_TEST_SEEDS");
-
-	return text ? (unsigned)strtoul(text, NULL, 10) : 3;
-}
+static const struct torture torture = {
+	kinds, AW_LENGTH(kinds), .moments = 72, .turn = 0.1,
+	.begin = reset, .check = assert_nothing_lost,
+};
 
 /* --- The tests --------------------------------------------------------- */
 
 /* One case for each victim, so that a failure names it. */
 START_TEST(a_cancel_at_any_moment_loses_nothing)
 {
-	struct plan p = { .victim = (size_t)_i };
-
-	for (unsigned seed = 0; seed < n_seeds(); seed++)
-		for (p.moment = 0; p.moment < MOMENTS; p.moment++) {
-			run_plan(&p, seed);
-			ck_assert_int_eq(n_victims_done, 1);
-			assert_nothing_lost();
-		}
+	at_each_moment((size_t)_i, false);
 }
 END_TEST
 
 START_TEST(a_deadline_at_any_moment_loses_nothing)
 {
-	struct plan p = { .victim = (size_t)_i, .deadline = true };
-
-	for (unsigned seed = 0; seed < n_seeds(); seed++)
-		for (p.moment = 0; p.moment < MOMENTS; p.moment++) {
-			run_plan(&p, seed);
-			ck_assert_int_eq(n_victims_done, 1);
-			assert_nothing_lost();
-		}
+	at_each_moment((size_t)_i, true);
 }
 END_TEST
 
 START_TEST(undisturbed_everything_is_done)
 {
-	struct plan p = { .victim = N_KINDS };	/* nobody */
-
-	plan = &p;
-	workers[0] = NULL;
-	p.deadline = true;
-	run_plan(&p, 0);
+	be_undisturbed();
 	ck_assert_int_eq(n_put, ROUNDS * 2);
 	ck_assert_int_eq(n_got, ROUNDS * 2);
-	ck_assert_int_eq(n_begun, (int)N_KINDS + 1);
+	ck_assert_int_eq(n_begun, (int)torture.n_kinds + 1);
 	ck_assert_int_eq(n_inside_most, 1);
-	assert_nothing_lost();
 }
 END_TEST
 
-static void
-refuse(unsigned long n, bool only_once)
-{
-	static const struct plan nobody = { .victim = N_KINDS,
-					    .deadline = true };
-
-	plan = &nobody;
-	reset();
-	if (only_once)
-		fail_only(n);
-	else
-		fail_from(n);
-	aw_run(world, NULL, .test_clock = true, .no_signals = true);
-}
-
 START_TEST(a_refused_allocation_loses_nothing)
 {
-	unsigned long n = 0;
-
-	do {
-		refuse(n++, _i == 0);
-		aw__mem_hook(NULL);
-		assert_nothing_lost();
-	} while (fail_n_asked > fail_at);
-	ck_assert_uint_gt(n, 5);
+	without_memory(_i == 0);
 }
 END_TEST
 
@@ -485,9 +353,9 @@ main(void)
 
 	tcase_add_test(cancel, undisturbed_everything_is_done);
 	tcase_add_loop_test(cancel, a_cancel_at_any_moment_loses_nothing, 0,
-			    (int)N_KINDS);
+			    (int)AW_LENGTH(kinds));
 	tcase_add_loop_test(timeout, a_deadline_at_any_moment_loses_nothing, 0,
-			    (int)N_KINDS);
+			    (int)AW_LENGTH(kinds));
 	tcase_add_loop_test(oom, a_refused_allocation_loses_nothing, 0, 2);
 	suite_add_tcase(suite, cancel);
 	suite_add_tcase(suite, timeout);

@@ -8,17 +8,13 @@
  *	a subscriber sees every item of each writer, in order, none twice,
  *	a tick is late or counted as missed, never lost,
  *	every task that was started ran to its end.
- *
- * A moment n is n / 8 half seconds of the virtual clock and n % 8 turns.
  */
 #include <await/broadcast.h>
 #include <await/queue.h>
 #include <await/select.h>
 
-#include "failmalloc.h"
-#include "tasks.h"
+#include "torture.h"
 
-#define MOMENTS 48
 #define ROUNDS 4
 #define WRITERS 2
 
@@ -29,7 +25,7 @@ struct item {
 
 static struct aw_queue *queue;
 static struct aw_broadcast *cast;
-static int n_put, n_got, n_wrong, n_begun, n_ended, n_victims_done;
+static int n_put, n_got, n_wrong;
 
 static int
 compare(const void *a, const void *b)
@@ -181,73 +177,12 @@ static int (*const kinds[])(void) = {
 	ticks, puts_items, works, joins
 };
 
-#define N_KINDS AW_LENGTH(kinds)
-
 /* --- One run ----------------------------------------------------------- */
-
-struct plan {
-	size_t victim;
-	int moment;
-	bool deadline;		/* the victim's scope ends by time */
-};
-
-static struct aw_task *workers[N_KINDS];
-static int statuses[N_KINDS];
-static const struct plan *plan;
-
-static int
-worker(void *arg)
-{
-	size_t kind = *(size_t *)arg;
-	int r;
-
-	workers[kind] = aw_self();
-	if (plan->deadline && kind == plan->victim) {
-		AW_TIMEOUT(plan->moment / 8 * 0.5 + plan->moment % 8 * 0.05);
-		r = kinds[kind]();
-	} else {
-		r = kinds[kind]();
-	}
-	n_victims_done += kind == plan->victim;
-	workers[kind] = NULL;
-	statuses[kind] = r;
-	n_ended++;
-	return r;
-}
-
-static int
-cancels(void *arg)
-{
-	(void)arg;
-	AW_TRY(aw_sleep(plan->moment / 8 * 0.5));
-	for (int i = 0; i < plan->moment % 8; i++)
-		AW_TRY(aw_yield());
-	if (workers[plan->victim])
-		aw_cancel(workers[plan->victim], "torture");
-	return 0;
-}
-
-static int
-world(void *arg)
-{
-	AW_TIMEOUT(100);	/* for those whose partners were cancelled */
-	AW_GROUP(group, .collect = true);
-
-	(void)arg;
-	for (size_t kind = 0; kind < N_KINDS; kind++) {
-		AW_TRY(aw_go_copy(&group, worker, &kind));
-		n_begun++;
-	}
-	if (!plan->deadline)
-		AW_TRY(aw_go(&group, cancels, NULL));
-	return aw_group_wait(&group);
-}
 
 static void
 reset(void)
 {
-	memset(workers, 0, sizeof workers);
-	n_put = n_got = n_wrong = n_begun = n_ended = n_victims_done = 0;
+	n_put = n_got = n_wrong = 0;
 	ck_assert_int_eq(aw_queue_new_priority(&queue, sizeof(struct item), 2,
 					       compare), 0);
 	ck_assert_int_eq(aw_broadcast_new(&cast, sizeof(struct item), 2), 0);
@@ -264,22 +199,10 @@ assert_nothing_lost(void)
 	aw_broadcast_freep(&cast);
 }
 
-static void
-run_plan(const struct plan *p, unsigned seed)
-{
-	plan = p;
-	reset();
-	aw_ignore(aw_run(world, NULL, .test_clock = true, .no_signals = true,
-			 .seed = seed, .check_leaks = true));
-}
-
-static unsigned
-n_seeds(void)
-{
-	const char *text = getenv("AWAIT_TEST_SEEDS");
-
-	return text ? (unsigned)strtoul(text, NULL, 10) : 3;
-}
+static const struct torture torture = {
+	kinds, AW_LENGTH(kinds), .moments = 48, .turn = 0.05,
+	.begin = reset, .check = assert_nothing_lost,
+};
 
 /* --- The tests --------------------------------------------------------- */
 
@@ -287,29 +210,13 @@ n_seeds(void)
  * subscriber may come when most has been said. */
 START_TEST(undisturbed_readers_writers_and_tickers_succeed)
 {
-	struct plan nobody = { .victim = N_KINDS, .deadline = true };
-
-	run_plan(&nobody, 0);
-	for (size_t i = 0; i < N_KINDS; i++)
+	be_undisturbed();
+	for (size_t i = 0; i < AW_LENGTH(kinds); i++)
 		if (kinds[i] == reads || kinds[i] == writes_0 ||
 		    kinds[i] == writes_1 || kinds[i] == ticks)
 			ck_assert_int_eq(statuses[i], 0);
-	assert_nothing_lost();
 }
 END_TEST
-
-static void
-at_each_moment(size_t victim, bool deadline)
-{
-	struct plan p = { .victim = victim, .deadline = deadline };
-
-	for (unsigned seed = 0; seed < n_seeds(); seed++)
-		for (p.moment = 0; p.moment < MOMENTS; p.moment++) {
-			run_plan(&p, seed);
-			ck_assert_int_eq(n_victims_done, 1);
-			assert_nothing_lost();
-		}
-}
 
 START_TEST(a_cancel_at_any_moment_loses_no_item)
 {
@@ -325,20 +232,7 @@ END_TEST
 
 START_TEST(a_refused_allocation_loses_no_item)
 {
-	static const struct plan nobody = { .victim = N_KINDS,
-					    .deadline = true };
-	unsigned long n = 0;
-
-	do {
-		plan = &nobody;
-		reset();
-		fail_only(n++);
-		aw_ignore(aw_run(world, NULL, .test_clock = true,
-				 .no_signals = true));
-		aw__mem_hook(NULL);
-		assert_nothing_lost();
-	} while (fail_n_asked > fail_at);
-	ck_assert_uint_gt(n, 5);
+	without_memory(true);
 }
 END_TEST
 
@@ -353,9 +247,9 @@ main(void)
 	tcase_add_test(cancel,
 		       undisturbed_readers_writers_and_tickers_succeed);
 	tcase_add_loop_test(cancel, a_cancel_at_any_moment_loses_no_item, 0,
-			    (int)N_KINDS);
+			    (int)AW_LENGTH(kinds));
 	tcase_add_loop_test(timeout, a_deadline_at_any_moment_loses_no_item, 0,
-			    (int)N_KINDS);
+			    (int)AW_LENGTH(kinds));
 	tcase_add_test(oom, a_refused_allocation_loses_no_item);
 	suite_add_tcase(suite, cancel);
 	suite_add_tcase(suite, timeout);

@@ -8,16 +8,13 @@
  *	results and values of locals are destroyed once each,
  *	a service never ends before the children that it is for.
  */
-#include "failmalloc.h"
-#include "tasks.h"
+#include "torture.h"
 
-#define MOMENTS 48
 #define ROUNDS 3
 
 static struct aw_queue *queue;
 static struct aw_event event;
 static int n_put, n_got, n_results, n_values, n_children, n_odd;
-static int n_begun, n_ended;
 
 static void
 drop_result(void *result)
@@ -168,75 +165,18 @@ static int (*const kinds[])(void) = {
 	selects_get, selects_get, selects_put, selects_put, sets, joins, starts
 };
 
-#define N_KINDS AW_LENGTH(kinds)
-
 /* --- One run ----------------------------------------------------------- */
 
-static size_t victim;
-static int moment, n_victims_done;
-static bool by_time;
-static struct aw_task *workers[N_KINDS];
-
-static double
-moment_seconds(void)
-{
-	return moment / 8 * 0.5;
-}
-
-static int
-worker(void *arg)
-{
-	size_t kind = *(size_t *)arg;
-	int r;
-
-	workers[kind] = aw_self();
-	if (by_time && kind == victim) {
-		AW_TIMEOUT(moment_seconds() + moment % 8 * 0.1);
-		r = kinds[kind]();
-	} else {
-		r = kinds[kind]();
-	}
-	n_victims_done += kind == victim;
-	workers[kind] = NULL;
-	return r;
-}
-
-static int
-cancels(void *arg)
-{
-	(void)arg;
-	AW_TRY(aw_sleep(moment_seconds()));
-	for (int i = 0; i < moment % 8; i++)
-		AW_TRY(aw_yield());
-	if (workers[victim])
-		aw_cancel(workers[victim], "torture");
-	return 0;
-}
-
-static int
-world(void *arg)
-{
-	AW_GROUP(group, .collect = true);
-
-	(void)arg;
-	for (size_t kind = 0; kind < N_KINDS; kind++)
-		AW_TRY(aw_go_copy(&group, worker, &kind));
-	if (!by_time)
-		AW_TRY(aw_go(&group, cancels, NULL));
-	return aw_group_wait(&group);
-}
-
 static void
-begin(void)
+reset(void)
 {
 	event = (struct aw_event){ 0 };
 	n_put = n_got = n_results = n_values = n_children = n_odd = 0;
-	n_begun = n_ended = n_victims_done = 0;
 	ck_assert_int_eq(aw_queue_new(&queue, sizeof(int), 1), 0);
 }
 
 static void
-check_end(void)
+assert_nothing_lost(void)
 {
 	ck_assert_int_eq(n_put, n_got + (int)aw_queue_size(queue));
 	ck_assert_ptr_null(event.waiters.head);
@@ -248,57 +188,28 @@ check_end(void)
 	aw_queue_freep(&queue);
 }
 
-static void
-run_moments(void)
-{
-	const char *text = getenv("AWAIT_TEST_SEEDS");
-	unsigned n_seeds = text ? (unsigned)strtoul(text, NULL, 10) : 3;
-
-	for (unsigned seed = 0; seed < n_seeds; seed++)
-		for (moment = 0; moment < MOMENTS; moment++) {
-			begin();
-			aw_ignore(aw_run(world, NULL, .test_clock = true,
-					 .no_signals = true, .seed = seed));
-			ck_assert_int_eq(n_victims_done, 1);
-			check_end();
-		}
-}
+static const struct torture torture = {
+	kinds, AW_LENGTH(kinds), .moments = 48, .turn = 0.1,
+	.begin = reset, .check = assert_nothing_lost,
+};
 
 /* --- The tests --------------------------------------------------------- */
 
 START_TEST(a_cancel_at_any_moment_loses_nothing)
 {
-	victim = (size_t)_i;
-	run_moments();
+	at_each_moment((size_t)_i, false);
 }
 END_TEST
 
 START_TEST(a_deadline_at_any_moment_loses_nothing)
 {
-	victim = (size_t)_i;
-	by_time = true;
-	run_moments();
+	at_each_moment((size_t)_i, true);
 }
 END_TEST
 
 START_TEST(a_refused_allocation_loses_nothing)
 {
-	unsigned long n = 0;
-
-	victim = N_KINDS;
-	by_time = true;
-	do {
-		begin();
-		if (_i == 0)
-			fail_only(n++);
-		else
-			fail_from(n++);
-		aw_ignore(aw_run(world, NULL, .test_clock = true,
-				 .no_signals = true));
-		aw__mem_hook(NULL);
-		check_end();
-	} while (fail_n_asked > fail_at);
-	ck_assert_uint_gt(n, 5);
+	without_memory(_i == 0);
 }
 END_TEST
 
@@ -306,13 +217,13 @@ int
 main(void)
 {
 	Suite *suite = suite_create("torture_select");
-	TCase *torture = tcase_create("torture");
+	TCase *all = tcase_create("torture");
 
-	tcase_add_loop_test(torture, a_cancel_at_any_moment_loses_nothing, 0,
-			    (int)N_KINDS);
-	tcase_add_loop_test(torture, a_deadline_at_any_moment_loses_nothing, 0,
-			    (int)N_KINDS);
-	tcase_add_loop_test(torture, a_refused_allocation_loses_nothing, 0, 2);
-	suite_add_tcase(suite, torture);
+	tcase_add_loop_test(all, a_cancel_at_any_moment_loses_nothing, 0,
+			    (int)AW_LENGTH(kinds));
+	tcase_add_loop_test(all, a_deadline_at_any_moment_loses_nothing, 0,
+			    (int)AW_LENGTH(kinds));
+	tcase_add_loop_test(all, a_refused_allocation_loses_nothing, 0, 2);
+	suite_add_tcase(suite, all);
 	return suite_run(suite);
 }

@@ -71,6 +71,15 @@ run_tasks(int (*fn)(void *arg), void *arg)
 	return aw_run(fn, arg, .test_clock = true, .no_signals = true);
 }
 
+/* How many orders to try: AWAIT_TEST_SEEDS of them, or otherwise. */
+static inline int
+n_seeds(int otherwise)
+{
+	const char *text = getenv("AWAIT_TEST_SEEDS");
+
+	return text ? (int)strtol(text, NULL, 10) : otherwise;
+}
+
 /* Seconds of the virtual clock since the first call in this run. */
 static inline double
 since(double start)

@@ -236,7 +236,7 @@ is_closed_in_the_middle(void *arg)
 	AW_TRY(aw_sleep(0.001 * roll(40)));
 	for (int i = 0; i < 50; i++)
 		aw_cancel(task[i], "closing");
-	aw_pool_free(pool);
+	aw_pool_freep(&pool);	/* who comes now finds none */
 	for (int i = 0; i < 50; i++)
 		AW_TRY(aw_join(task[i], NULL));
 	return 0;

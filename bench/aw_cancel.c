@@ -3,9 +3,7 @@
  * Row cancel: --tasks of them sleep, each until another time; they are all
  * cancelled and joined. Starting them is outside the clock.
  */
-#include "common.h"
-
-#include <await/await.h>
+#include "rounds.h"
 
 static int64_t cancelled;
 
@@ -39,24 +37,8 @@ round_of_sleepers(struct bench *bench, int n)
 	return 0;
 }
 
-static int
-app(void *arg)
-{
-	const struct bench_options *opt = arg;
-	struct bench bench;
-
-	bench_begin(&bench, opt);
-	while (bench_round(&bench, opt->tasks))
-		AW_TRY(round_of_sleepers(&bench, opt->tasks));
-	bench_report(&bench);
-	return 0;
-}
-
 int
 main(int argc, char **argv)
 {
-	struct bench_options opt;
-
-	bench_options_parse(&opt, argc, argv);
-	return aw_main(app, &opt);
+	return bench_rounds(argc, argv, round_of_sleepers);
 }

@@ -3,9 +3,7 @@
  * Row park: --tasks of them are started and wait for one event; it is set and
  * they are joined. What they cost in memory is the peak of the process.
  */
-#include "common.h"
-
-#include <await/await.h>
+#include "rounds.h"
 
 static struct aw_event event;
 static int64_t parked, woken;
@@ -39,24 +37,8 @@ round_of_tasks(struct bench *bench, int n)
 	return 0;
 }
 
-static int
-app(void *arg)
-{
-	const struct bench_options *opt = arg;
-	struct bench bench;
-
-	bench_begin(&bench, opt);
-	while (bench_round(&bench, opt->tasks))
-		AW_TRY(round_of_tasks(&bench, opt->tasks));
-	bench_report(&bench);
-	return 0;
-}
-
 int
 main(int argc, char **argv)
 {
-	struct bench_options opt;
-
-	bench_options_parse(&opt, argc, argv);
-	return aw_main(app, &opt);
+	return bench_rounds(argc, argv, round_of_tasks);
 }

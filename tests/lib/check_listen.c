@@ -7,7 +7,7 @@
 
 #include "failmalloc.h"
 #include "stream_descriptors.h"
-#include "stream_pair.h"
+#include "listen_world.h"
 
 static int accept_errors[4];		/* to come first */
 static int n_accept_errors;
@@ -21,9 +21,6 @@ accept4(int fd, struct sockaddr *to, socklen_t *size, int flags)
 	}
 	return (int)syscall(SYS_accept4, fd, to, size, flags);
 }
-
-static struct aw_listener *listener;
-static char path[64];
 
 /* Connects and accepts; the peer is noted. */
 static int
@@ -41,18 +38,6 @@ meet(const char *host)
 	AW_TRY(aw_stream_exactly(server, &got, 5));
 	note("%.*s from %s", AW_ARG(got), who.text);
 	return 0;
-}
-
-static int
-in_listener(void *arg)
-{
-	int (*fn)(void *) = *(int (**)(void *))arg;
-	int r;
-
-	AW_TRY(aw_tcp_listen(&listener, NULL, 0));
-	r = fn(NULL);
-	aw_listener_freep(&listener);
-	return r;
 }
 
 static int
@@ -418,19 +403,6 @@ START_TEST(without_memory_a_connection_is_dropped_no_more)
 }
 END_TEST
 
-static void
-setup(void)
-{
-	snprintf(path, sizeof path, "/tmp/await-listen-%d", (int)getpid());
-	unlink(path);
-}
-
-static void
-teardown(void)
-{
-	unlink(path);
-}
-
 int
 main(void)
 {
@@ -444,7 +416,7 @@ main(void)
 	tcase_add_test(tcp, a_socket_that_listens_is_taken_over);
 	suite_add_tcase(suite, tcp);
 
-	tcase_add_checked_fixture(waiting, setup, teardown);
+	tcase_add_checked_fixture(waiting, setup_path, teardown_path);
 	tcase_add_test(waiting,
 		       an_interrupted_accept_leaves_the_listener_as_it_was);
 	tcase_add_test(waiting, a_stop_ends_the_accept);

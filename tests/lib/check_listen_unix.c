@@ -5,10 +5,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include "stream_pair.h"
-
-static struct aw_listener *listener;
-static char path[64];
+#include "listen_world.h"
 
 static int
 accepts(void *arg)
@@ -247,26 +244,13 @@ START_TEST(a_listener_that_was_forgotten_ends_with_the_loop)
 }
 END_TEST
 
-static void
-setup(void)
-{
-	snprintf(path, sizeof path, "/tmp/await-listen-%d", (int)getpid());
-	unlink(path);
-}
-
-static void
-teardown(void)
-{
-	unlink(path);
-}
-
 int
 main(void)
 {
 	Suite *suite = suite_create("listen_unix");
 	TCase *local = tcase_create("unix");
 
-	tcase_add_checked_fixture(local, setup, teardown);
+	tcase_add_checked_fixture(local, setup_path, teardown_path);
 	tcase_add_test(local, a_unix_socket_serves_and_its_path_is_removed);
 	tcase_add_test(local,
 		       a_socket_left_behind_is_replaced_and_a_file_is_not);

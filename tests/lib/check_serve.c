@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* lib/serve.c: a task for each connection. */
 #include "failmalloc.h"
-#include "stream_pair.h"
+#include "listen_world.h"
 
-static struct aw_listener *listener;
 static int n_now, n_most, n_begun, n_failed, last_failure;
 
 static int
@@ -66,18 +65,6 @@ client(void *arg)
 	}
 	AW_TRY(aw_stream_shutdown(s));
 	return aw_stream_read(s, &(char){ 0 }, 1) == 0 ? 0 : -EBADMSG;
-}
-
-static int
-in_listener(void *arg)
-{
-	int (*fn)(void *) = *(int (**)(void *))arg;
-	int r;
-
-	AW_TRY(aw_tcp_listen(&listener, NULL, 0));
-	r = fn(NULL);
-	aw_listener_freep(&listener);
-	return r;
 }
 
 static int

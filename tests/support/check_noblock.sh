@@ -122,8 +122,8 @@ mysql_programs() {
 	[ -e "$build/libawait-mysql.la" ] || return
 	program db/check_mysql
 	program db/check_mysql_cancel
-	program db/check_mysql_rows streams
 	program db/check_mysql_session
+	program db/check_mysql_stream streams
 	program db/check_mysql_tx
 }
 

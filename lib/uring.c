@@ -12,6 +12,9 @@
  *
  * A loop decides once whether it has a ring. Without liburing, and where the
  * kernel or a filter of system calls refuses one, files use helper threads.
+ * It may be refused later, too: a filter forbids io_uring_enter() alone, or
+ * from some moment on. What the kernel has not seen then goes to threads; what
+ * it has seen ends without another call.
  */
 #include "file_private.h"
 
@@ -41,7 +44,8 @@ struct ring {
 	unsigned n_running;
 	unsigned mark;
 	uint64_t n_done;
-	int refused;			/* errno: there is no ring */
+	bool open;			/* there is a ring to be closed */
+	int refused;			/* errno: nothing more is given to it */
 	struct aw_defer submit;
 	ev_io watcher;
 };
@@ -192,18 +196,83 @@ reap(struct ring *ring)
 	}
 }
 
+/* --- When the kernel takes no more ------------------------------------- */
+
+/* What it has not looked at is queued again, and an entry that it never will
+ * look at names no io. */
+static void
+take_back(struct ring *ring)
+{
+	struct io_uring_sq *sq = &ring->uring.sq;
+	unsigned i;
+
+	for (i = io_uring_sq_ready(&ring->uring); i > 0; i--) {
+		struct io_uring_sqe *sqe = &sq->sqes[(sq->sqe_tail - i) &
+						     (ENTRIES - 1)];
+		struct aw__io *io = (void *)(uintptr_t)sqe->user_data;
+
+		io_uring_prep_nop(sqe);
+		io_uring_sqe_set_data(sqe, NULL);
+		if (!io)
+			continue;
+		unlink_io(ring, io);
+		ring->n_running--;
+		queue(ring, io);
+	}
+}
+
+/* On the loop's stack, whose failures nobody asks for. */
+static void
+give_to_threads(struct ring *ring)
+{
+	struct aw__io *io;
+	int r;
+
+	while ((io = ring->queued) != NULL) {
+		unlink_io(ring, io);
+		ring->loop->n_outside--;
+		r = io->dropped ? AW_ECANCELED : aw__io_start_thread(io);
+		if (r == 0)
+			continue;
+		io->result = r;
+		aw__io_ended(io);
+	}
+}
+
+/* No memory, completions that wait, a signal: it will take them later. */
+static bool
+is_hard(int r)
+{
+	return r < 0 && r != -EAGAIN && r != -EBUSY && r != -EINTR;
+}
+
+static void
+refuse(struct ring *ring, int r)
+{
+	ring->refused = -r;
+	aw_trace("no io_uring for files any more: %s", aw_strerror(r));
+	take_back(ring);
+	give_to_threads(ring);
+}
+
 static void
 submit(void *arg)
 {
 	struct ring *ring = arg;
+	int r;
 
+	if (ring->refused) {
+		give_to_threads(ring);
+		return;
+	}
 	do {
 		fill(ring);
-		io_uring_submit(&ring->uring);
+		r = io_uring_submit(&ring->uring);
 		reap(ring);
-	} while (ring->queued && ring->n_running < ENTRIES);
-	/* The kernel had no memory for some: they are tried again. */
-	if (io_uring_sq_ready(&ring->uring) > 0)
+	} while (r >= 0 && ring->queued && ring->n_running < ENTRIES);
+	if (is_hard(r))
+		refuse(ring, r);
+	else if (io_uring_sq_ready(&ring->uring) > 0)
 		aw_defer(&ring->submit);
 }
 
@@ -245,9 +314,11 @@ end_running(struct ring *ring)
 
 	for (io = ring->running; io; io = io->next) {
 		io->dropped = true;
-		cancel(ring, io);
+		if (!ring->refused)
+			cancel(ring, io);
 	}
-	io_uring_submit(&ring->uring);
+	if (!ring->refused)
+		io_uring_submit(&ring->uring);
 	reap(ring);
 	for (tries = 0; ring->running && tries < END_SECONDS * 10; tries++) {
 		aw_ignore(poll(&readable, 1, 100));
@@ -263,7 +334,7 @@ ring_fini(void *value)
 	if (ring->mark != aw_fork_mark())
 		return;
 	aw_defer_cancel(&ring->submit);
-	if (!ring->refused) {
+	if (ring->open) {
 		end_running(ring);
 		ev_ref(ring->loop->ev);
 		ev_io_stop(ring->loop->ev, &ring->watcher);
@@ -296,6 +367,7 @@ ring_open(struct ring *ring)
 		aw_trace("no io_uring for files: %s", aw_strerror(r));
 		return;
 	}
+	ring->open = true;
 	ev_io_init(&ring->watcher, on_readable, ring->uring.ring_fd, EV_READ);
 	ring->watcher.data = ring;
 	ev_io_start(ring->loop->ev, &ring->watcher);

@@ -57,7 +57,7 @@ struct aw_metrics {
 	uint64_t guards_mprotect;
 	uint64_t guards_gap;
 	uint64_t ring_done;		/* reads, writes, syncs by io_uring */
-	uint64_t ring_refused;		/* errno: why threads do them all; 0 */
+	uint64_t ring_refused;		/* errno: why threads do them; 0 */
 	uint64_t spare[6];
 };
 

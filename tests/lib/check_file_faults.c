@@ -295,6 +295,7 @@ START_TEST(the_metrics_tell_who_does_it)
 
 	run_files(counts, &m);
 #ifdef HAVE_LIBURING
+	ck_assert_uint_eq(m.ring_refused, (unsigned)ring_refusal());
 	ck_assert((m.ring_done == 0) == (m.ring_refused != 0));
 #else
 	ck_assert_uint_eq(m.ring_done, 0);

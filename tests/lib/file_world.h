@@ -3,6 +3,9 @@
  * file_world.h - what the tests of files share: a folder of their own for each
  * case, and each case once with io_uring and once with helper threads.
  *
+ * Where the kernel has no ring the cases of io_uring run with threads, too: the
+ * first case of each program says so, and asserts that the library counts it.
+ *
  * Tasks must not leave by check's assertions: WANT() notes what was not as it
  * should be, and the test asserts that nothing was noted.
  */
@@ -14,8 +17,10 @@
 #include <ftw.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <await/debug.h>
 #include <await/file.h>
 
 #include "tasks.h"
@@ -163,6 +168,53 @@ make_file(const char *path, const void *bytes, size_t size)
 	}
 }
 
+/* --- Who does it ------------------------------------------------------- */
+
+/* Why the kernel has no ring for this process: errno, or 0. */
+static inline int
+ring_refusal(void)
+{
+	char params[256] = { 0 };	/* struct io_uring_params has 120 */
+	long fd = syscall(SYS_io_uring_setup, 1, params);
+
+	if (fd < 0)
+		return errno;
+	close((int)fd);
+	return 0;
+}
+
+static inline int
+counts_a_read(void *arg)
+{
+	AW_AUTO(aw_file, f);
+	char byte;
+
+	make_file(in("x"), "x", 1);
+	AW_TRY(aw_file_open(&f, in("x"), O_RDONLY, 0));
+	WANT(aw_file_pread(f, &byte, 1, 0) == 1);
+	AW_TRY(aw_file_close(&f));
+	return aw_metrics(arg);
+}
+
+START_TEST(the_backend_is_the_one_that_was_asked_for)
+{
+	const char *backend = getenv("AWAIT_FILE_BACKEND");
+	struct aw_metrics m = { 0 };
+	int refusal = ring_refusal();
+	bool ring = backend && strcmp(backend, "uring") == 0;
+
+#ifndef HAVE_LIBURING
+	ring = false;
+#endif
+	if (ring && refusal)
+		printf("# the kernel has no io_uring here (%s): the cases of "
+		       "io_uring run with threads\n", strerror(refusal));
+	run_files(counts_a_read, &m);
+	ck_assert_uint_eq(m.ring_done, ring && !refusal ? 1 : 0);
+	ck_assert_uint_eq(m.ring_refused, ring ? (unsigned)refusal : 0);
+}
+END_TEST
+
 /* The cases of `add`, once with each backend. */
 static inline void
 add_twice(Suite *suite, void (*add)(TCase *tcase))
@@ -174,6 +226,8 @@ add_twice(Suite *suite, void (*add)(TCase *tcase))
 	tcase_add_checked_fixture(threads, use_threads, remove_folder);
 	tcase_set_timeout(ring, 60);
 	tcase_set_timeout(threads, 60);
+	tcase_add_test(ring, the_backend_is_the_one_that_was_asked_for);
+	tcase_add_test(threads, the_backend_is_the_one_that_was_asked_for);
 	add(ring);
 	add(threads);
 	suite_add_tcase(suite, ring);

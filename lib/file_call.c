@@ -8,7 +8,50 @@
  * for once it has begun, so that "cancelled" means that it did not happen;
  * long ones are asked to stop, which they do between two pieces.
  */
+#include <stdlib.h>
+
 #include "file_private.h"
+
+/* --- Before it begins -------------------------------------------------- */
+
+/* A word that is not understood must not decide in silence. Once per loop, by
+ * the first call on any file. */
+static enum aw__backend
+read_backend(void)
+{
+	const char *choice = getenv("AWAIT_FILE_BACKEND");
+
+	if (!choice || !*choice)
+		return AW__BACKEND_ANY;
+	if (strcmp(choice, "uring") == 0)
+		return AW__BACKEND_RING;
+	return strcmp(choice, "threads") == 0 ? AW__BACKEND_THREADS
+					      : AW__BACKEND_WRONG;
+}
+
+static int
+check_backend(void)
+{
+	const char *choice;
+
+	if (!aw__loop->file_backend)
+		aw__loop->file_backend = (unsigned char)read_backend();
+	if (aw__loop->file_backend != AW__BACKEND_WRONG)
+		return 0;
+	choice = getenv("AWAIT_FILE_BACKEND");
+	return aw_fail(-EINVAL, "AWAIT_FILE_BACKEND=%s: \"uring\" and "
+		       "\"threads\" are possible", choice ? choice : "");
+}
+
+int
+aw__check_mode(int mode)
+{
+	if (mode >= 0 && mode <= 07777)
+		return 0;
+	return aw_fail(-EINVAL, "a mode of %d: 0 to 07777 are possible", mode);
+}
+
+/* --- In the thread ----------------------------------------------------- */
 
 static void
 run(void *memory)
@@ -29,6 +72,8 @@ discard(void *memory)
 
 static const struct aw_job_type type = { .run = run, .discard = discard };
 
+/* --- Around it --------------------------------------------------------- */
+
 int
 aw__call_new(struct aw_job **ret, size_t size,
 	     int (*fn)(struct aw__call *call),
@@ -37,6 +82,9 @@ aw__call_new(struct aw_job **ret, size_t size,
 	struct aw__call *call;
 	int r;
 
+	r = check_backend();
+	if (r < 0)
+		return r;
 	r = aw__job_new(ret, AW_JOBS_FILES, &type, size);
 	if (r < 0)
 		return r;

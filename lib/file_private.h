@@ -113,6 +113,16 @@ struct aw__call {
 	void (*discard)(struct aw__call *call);	/* once, any thread; or NULL */
 	atomic_bool stop;		/* asked to end between two pieces */
 	int result;
+	const char *why;		/* static; NULL: as the code says */
+};
+
+/* What AWAIT_FILE_BACKEND says. */
+enum aw__backend {
+	AW__BACKEND_UNKNOWN,
+	AW__BACKEND_ANY,		/* unset, empty */
+	AW__BACKEND_RING,
+	AW__BACKEND_THREADS,
+	AW__BACKEND_WRONG
 };
 
 enum aw__call_cancel {
@@ -130,6 +140,8 @@ int aw__call_new(struct aw_job **ret, size_t size,
 int aw__call_wait(struct aw_job *job, struct aw_task *self,
 		  enum aw__call_cancel cancel, const char *what,
 		  const char *path);
+/* 0 for what can be the mode of a file. */
+int aw__check_mode(int mode);
 /* Fail with a text: what path: why. */
 int aw__call_fail(int r, const char *what, const char *path);
 

@@ -251,6 +251,7 @@ struct aw_loop {
 	bool stopping;
 	struct aw_timer stop_timer;
 
+	unsigned char file_backend;	/* enum aw__backend; 0: not asked yet */
 	struct aw_fd *touched;		/* what libev will ask epoll for */
 	struct aw_fd **fds;		/* of aw_wait_fd(), by number */
 	size_t n_fds;

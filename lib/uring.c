@@ -22,7 +22,6 @@
 
 #include <liburing.h>
 #include <poll.h>
-#include <stdlib.h>
 
 /* Valgrind does not see what the kernel reads into a buffer later. */
 #ifdef HAVE_VALGRIND_VALGRIND_H
@@ -349,14 +348,6 @@ slot_init(void)
 	slot = aw_slot_new(ring_fini);
 }
 
-static bool
-wants_threads(void)
-{
-	const char *choice = getenv("AWAIT_FILE_BACKEND");
-
-	return choice && strcmp(choice, "threads") == 0;
-}
-
 static void
 ring_open(struct ring *ring)
 {
@@ -386,7 +377,7 @@ ring_new(void)
 	ring->mark = aw_fork_mark();
 	ring->submit.fn = submit;
 	ring->submit.arg = ring;
-	if (wants_threads())
+	if (aw__loop->file_backend == AW__BACKEND_THREADS)
 		ring->refused = -1;
 	else
 		ring_open(ring);

@@ -18,10 +18,10 @@
  * A file that is forgotten is aborted: what had not been written yet is
  * dropped, and an atomic file or a temporary one leaves nothing.  What must
  * exist is ended by aw_file_close() or aw_file_commit(), which can fail.
- *
  * A cancel ends the wait of what only looks; what changes something and has
  * begun is waited for, so that -ECANCELED means that it did not happen.
- *
+ * AWAIT_FILE_BACKEND in the environment chooses "uring" or "threads"; with any
+ * other word every call is -EINVAL.  aw_metrics() tells which it is.
  * Flags are those of <fcntl.h>.  Whole files at once, and what takes a path
  * without opening it, are in path.h.
  */
@@ -80,7 +80,7 @@ struct aw_temp_options {
  * 50 ms and hold no thread; with O_NONBLOCK it fails with -ENXIO instead.
  *
  * Return: 0; -EISDIR (a folder: see aw_dir_read()); -ENOENT; -EACCES;
- * -EMFILE; -ENXIO; any other code of open(2); -EINVAL (@path is NULL);
+ * -EMFILE; -ENXIO; any other code of open(2); -EINVAL (no @path; environment);
  * -ECANCELED; -ETIME; -ETIMEDOUT (a budget); -EAGAIN (no helper thread);
  * -EDEADLK; AW_EUSAGE; AW_EFORK; -ENOMEM.
  * Lifetime: belongs to the loop; when the loop ends it is aborted.
@@ -88,9 +88,8 @@ struct aw_temp_options {
  * Source: open(2), fifo(7).
  * Since: 0.1
  */
-AW_API AW_AWAITS AW_MUST_CHECK int aw_file_open(struct aw_file **ret,
-						const char *path, int flags,
-						unsigned mode);
+AW_API AW_AWAITS AW_MUST_CHECK int
+aw_file_open(struct aw_file **ret, const char *path, int flags, unsigned mode);
 
 /**
  * aw_file_create_with - make a file for writing, or replace one
@@ -379,8 +378,8 @@ AW_API AW_AWAITS AW_MUST_CHECK int aw_file_datasync(struct aw_file *file);
  * Source: lseek(2).
  * Since: 0.1
  */
-AW_API AW_AWAITS AW_MUST_CHECK int64_t aw_file_seek(struct aw_file *file,
-						    int64_t offset, int whence);
+AW_API AW_AWAITS AW_MUST_CHECK int64_t
+aw_file_seek(struct aw_file *file, int64_t offset, int whence);
 
 /**
  * aw_file_tell - the position

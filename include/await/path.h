@@ -13,7 +13,7 @@
  *
  * The codes of waiting, which every call here can return: -ECANCELED; -ETIME;
  * -ETIMEDOUT (a budget); -EAGAIN (no helper thread); -EDEADLK; AW_EUSAGE;
- * -ENOMEM; -EINVAL (a path is NULL).
+ * -ENOMEM; -EINVAL (a path is NULL; AWAIT_FILE_BACKEND, see file.h).
  */
 #ifndef AWAIT_PATH_H
 #define AWAIT_PATH_H

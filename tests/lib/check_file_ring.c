@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * lib/uring.c: a ring that is refused, from the begin or later, for a while or
- * for good; what is given to it.
+ * for good; what is given to it; AWAIT_FILE_BACKEND.
  *
  * The kernel's answers are put in the library's way: a filter of system calls,
  * and io_uring_submit() of this program in the place of liburing's.
@@ -11,6 +11,8 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/prctl.h>
+
+#include <await/path.h>
 
 #include "file_world.h"
 
@@ -305,6 +307,42 @@ START_TEST(the_loop_copies_little_and_writes_nothing)
 }
 END_TEST
 
+/* --- Who chooses ------------------------------------------------------- */
+
+static int
+is_told(void *arg)
+{
+	AW_AUTO(aw_file, f);
+	struct aw_bytes bytes = { 0 };
+	struct stat st;
+
+	(void)arg;
+	WANT(aw_file_open(&f, in("x"), O_RDONLY, 0) == -EINVAL && !f);
+	WANT(strstr(aw_error_text(), "AWAIT_FILE_BACKEND=thread:"));
+	WANT(strstr(aw_error_text(), "\"uring\""));
+	WANT(strstr(aw_error_text(), "\"threads\""));
+	WANT(aw_file_slurp(&bytes, in("x")) == -EINVAL);
+	WANT(aw_file_spew(in("y"), aw_text("y")) == -EINVAL);
+	WANT(aw_path_stat(in("x"), &st) == -EINVAL);
+	WANT(access(in("y"), F_OK) < 0);
+	return 0;
+}
+
+START_TEST(a_backend_that_is_none_is_refused)
+{
+	struct aw_metrics m = { 0 };
+
+	setenv("AWAIT_FILE_BACKEND", "thread", 1);
+	run_files(is_told, NULL);
+	setenv("AWAIT_FILE_BACKEND", "", 1);
+	run_files(counts_a_read, &m);
+	assert_refused(&m, 0);
+	unsetenv("AWAIT_FILE_BACKEND");
+	run_files(counts_a_read, &m);
+	assert_refused(&m, 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -315,6 +353,7 @@ main(void)
 	tcase_set_timeout(ring, 60);
 	tcase_add_test(ring, the_backend_is_the_one_that_was_asked_for);
 	tcase_add_test(ring, the_loop_copies_little_and_writes_nothing);
+	tcase_add_test(ring, a_backend_that_is_none_is_refused);
 	tcase_add_test(ring, a_ring_that_fails_at_any_moment_loses_nothing);
 	tcase_add_test(ring,
 		a_ring_that_is_busy_is_asked_again_and_others_run_meanwhile);

@@ -203,6 +203,9 @@ aw_dir_read(struct aw_dir **ret, const char *path, int64_t max)
 	p->call.discard = discard_dir;
 	p->max = max;
 	r = aw__path_end(job, self, AW__CALL_LEAVE, "listing", &dir);
+	if (r == AW_ELIMIT)
+		return aw_fail(AW_ELIMIT, "%s has more than %lld names, which "
+			       "max allows", path, (long long)max);
 	if (r == 0)
 		*ret = dir;
 	return r;

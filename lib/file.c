@@ -64,7 +64,8 @@ static int
 run_end(struct aw__call *call)
 {
 	struct ending *e = (struct ending *)(void *)call;
-	struct aw__draft draft = { e->handle->fd, e->handle->temp };
+	struct aw__draft draft = { .fd = e->handle->fd,
+				   .temp = e->handle->temp };
 	int r = 0, closed;
 
 	if (e->commit && e->atomic) {

@@ -153,6 +153,9 @@ aw__call_wait(struct aw_job *job, struct aw_task *self,
 		r = wait_for(job, self, cancel, what);
 	if (r < 0)
 		return r;
+	if (call->result < 0 && call->why)
+		return aw_fail(call->result, "%s %s: %s", what, path,
+			       call->why);
 	return call->result < 0 ? aw__call_fail(call->result, what, path)
 				: call->result;
 }

@@ -66,6 +66,7 @@ open_draft(struct opening *o)
 	struct aw__draft draft;
 	int r = aw__draft_open(&draft, o->handle->path, (int)o->mode);
 
+	o->call.why = draft.why;
 	if (r < 0)
 		return r;
 	o->handle->fd = draft.fd;
@@ -286,6 +287,9 @@ aw_file_create_with(struct aw_file **ret, const char *path,
 		return aw_fail(-EINVAL, "a buffer of %lld bytes: %d to %d are "
 			       "possible", (long long)o->buffer, BUFFER_MIN,
 			       BUFFER_MAX);
+	r = aw__check_mode(o->mode);
+	if (r < 0)
+		return r;
 	if (!o->atomic && !o->mode)
 		init.mode = 0666;
 	r = open_file(ret, &init, path);

@@ -172,9 +172,11 @@ int aw__path_end(struct aw_job *job, struct aw_task *self,
 struct aw__draft {
 	int fd;
 	char *temp;			/* its name, or NULL; owned */
+	const char *why;		/* static: why it was not opened */
 };
 
-/* mode: 0 takes that of the file at path, or 0666 less the umask. */
+/* mode: 0 takes that of the file at path, or 0666 less the umask; with any
+ * bit of the file's type it is not 0. Nothing but a file is replaced. */
 int aw__draft_open(struct aw__draft *draft, const char *path, int mode);
 /* Sync it and put it in its place. The descriptor stays open. */
 int aw__draft_commit(struct aw__draft *draft, const char *path, bool sync,

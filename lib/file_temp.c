@@ -116,23 +116,42 @@ open_nameless(struct aw__draft *draft, const char *path, mode_t mode)
 	return errno == EISDIR || errno == ENOENT ? -EOPNOTSUPP : -errno;
 }
 
+/* A FIFO or a device would be gone for everybody else who uses it: /dev/null
+ * for a process of root. */
+static int
+check_old(struct aw__draft *draft, const struct stat *old)
+{
+	if (S_ISREG(old->st_mode))
+		return 0;
+	if (S_ISDIR(old->st_mode))
+		return -EISDIR;
+	draft->why = "there is something that is no regular file, which is "
+		     "not replaced";
+	return -EINVAL;
+}
+
+/* Bits like set-user-ID were given to other content, perhaps by another owner:
+ * they are not passed on. */
 int
 aw__draft_open(struct aw__draft *draft, const char *path, int mode)
 {
 	mode_t wanted = mode ? (mode_t)mode : 0666;
-	struct stat old;
+	struct stat old = { 0 };
 	bool keep;
 	int r;
 
 	draft->temp = NULL;
 	draft->fd = -1;
-	keep = !mode && stat(path, &old) == 0;
-	if (keep && S_ISDIR(old.st_mode))
-		return -EISDIR;
+	draft->why = NULL;
+	keep = stat(path, &old) == 0;
+	r = keep ? check_old(draft, &old) : 0;
+	if (r < 0)
+		return r;
+	keep = keep && !mode;
 	r = open_nameless(draft, path, wanted);
 	if (r == -EOPNOTSUPP || r == -EINVAL)
 		r = open_named(draft, path, wanted);
-	if (r == 0 && keep && fchmod(draft->fd, old.st_mode & 07777) < 0) {
+	if (r == 0 && keep && fchmod(draft->fd, old.st_mode & 0777) < 0) {
 		r = -errno;
 		aw__draft_close(draft);
 	}

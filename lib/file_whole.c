@@ -90,10 +90,31 @@ slurp_fd(int fd, struct growing *g)
 	return r < 0 ? r : read_all(fd, g, (size_t)st.st_size);
 }
 
+/* The memory of a job. */
+struct slurp {
+	struct aw__path path;
+	struct aw__handle *handle;	/* a FIFO, not read yet */
+};
+
+/* As it would have been opened by aw_file_open(). */
+static void
+keep_open(struct slurp *slurp, int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	slurp->handle->fd = fd;
+	slurp->handle->stream = lseek(fd, 0, SEEK_CUR) < 0;
+	if (!slurp->handle->stream && flags >= 0)
+		aw_ignore(fcntl(fd, F_SETFL, flags & ~O_NONBLOCK));
+}
+
+/* 1: it stays open. Somebody who waited for a reader has found one, and must
+ * not lose it again. */
 static int
 run_slurp(struct aw__call *call)
 {
-	struct aw__path *p = (struct aw__path *)(void *)call;
+	struct slurp *slurp = (struct slurp *)(void *)call;
+	struct aw__path *p = &slurp->path;
 	struct growing g = { .max = p->max };
 	int fd, r;
 
@@ -101,7 +122,10 @@ run_slurp(struct aw__call *call)
 	if (fd < 0)
 		return -errno;
 	r = slurp_fd(fd, &g);
-	close(fd);
+	if (r == 1)
+		keep_open(slurp, fd);
+	else
+		close(fd);
 	p->result = g.data;
 	p->size = g.n;
 	if (g.data)
@@ -109,46 +133,96 @@ run_slurp(struct aw__call *call)
 	return r;
 }
 
-/* FIFOs, terminals: chunk by chunk, which can wait. */
+static void
+discard_slurp(struct aw__call *call)
+{
+	struct slurp *slurp = (struct slurp *)(void *)call;
+
+	aw__free(slurp->path.result);
+	if (slurp->handle)
+		aw__handle_unref(slurp->handle);
+}
+
 static int
-slurp_stream(struct aw_bytes *ret, const char *path, int64_t max)
+add(struct growing *g, struct aw_bytes part, const char *path)
+{
+	if (g->n + part.size > g->room &&
+	    grow(g, 2 * (g->n + part.size)) < 0)
+		return aw_fail(-ENOMEM, "no memory to read %s", path);
+	memcpy(g->data + g->n, part.data, part.size);
+	g->n += part.size;
+	return is_too_long(g) ? AW_ELIMIT : 0;
+}
+
+/* The file lives no longer than this call, in which its loop does not end. */
+static struct aw_file *
+file_of(struct aw__handle *handle)
+{
+	struct aw_file *file = aw__calloc(1, sizeof *file);
+
+	if (file)
+		file->handle = handle;
+	else
+		aw__handle_unref(handle);
+	return file;
+}
+
+/* FIFOs, terminals: chunk by chunk, which can wait. It is closed before this
+ * returns, or the next one who writes would still find a reader. What comes in
+ * the way of the close takes nothing from what was read. */
+static int
+slurp_stream(struct aw_bytes *ret, struct aw__handle *handle, int64_t max)
 {
 	struct growing g = { .max = max };
 	struct aw_bytes part;
 	AW_AUTO(aw_file, file);
-	int r;
+	int r = 0;
 
-	r = aw_file_open(&file, path, O_RDONLY, 0);
-	if (r == 0 && grow(&g, SLURP_FIRST) < 0)
-		r = aw_fail(-ENOMEM, "no memory to read %s", path);
-	while (r == 0 && (r = aw_file_chunk(file, &part)) > 0) {
-		r = 0;
-		if (g.n + part.size > g.room &&
-		    grow(&g, 2 * (g.n + part.size)) < 0)
-			r = aw_fail(-ENOMEM, "no memory to read %s", path);
-		if (r < 0)
-			break;
-		memcpy(g.data + g.n, part.data, part.size);
-		g.n += part.size;
-		if (is_too_long(&g))
-			r = aw_fail(AW_ELIMIT, "%s is longer than %lld bytes",
-				    path, (long long)max);
-	}
+	file = file_of(handle);
+	if (!file || grow(&g, SLURP_FIRST) < 0)
+		return aw_fail(-ENOMEM, "no memory to read a stream");
+	while (r == 0 && (r = aw_file_chunk(file, &part)) > 0)
+		r = add(&g, part, handle->path);
 	if (r < 0) {
 		aw__free(g.data);
 		return r;
 	}
+	aw_ignore(aw_file_close(&file));
 	g.data[g.n] = '\0';
 	*ret = aw_bytes(g.data, g.n);
 	return 0;
+}
+
+/* All of it, or the handle of what has to be waited for. */
+static int
+slurp_call(struct aw_job *job, struct aw_task *self, struct aw_bytes *ret,
+	   struct aw__handle **ret_stream)
+{
+	struct slurp *slurp = aw_job_memory(job);
+	struct aw__path *p = &slurp->path;
+	int r;
+
+	p->call.discard = discard_slurp;
+	slurp->handle = aw__handle_new(p->path);
+	if (!slurp->handle)
+		return aw_fail(-ENOMEM, "no memory to read %s", p->path);
+	r = aw__call_wait(job, self, AW__CALL_LEAVE, "reading", p->path);
+	if (r == 0) {
+		*ret = aw_bytes(p->result, p->size);
+		p->result = NULL;
+	} else if (r > 0) {
+		*ret_stream = slurp->handle;
+		slurp->handle = NULL;
+	}
+	return r;
 }
 
 int
 aw_file_slurp_with(struct aw_bytes *ret, const char *path,
 		   const struct aw_slurp_options *options)
 {
+	struct aw__handle *stream = NULL;
 	struct aw_task *self;
-	struct aw__path *p;
 	struct aw_job *job;
 	int64_t max;
 	int r;
@@ -158,18 +232,19 @@ aw_file_slurp_with(struct aw_bytes *ret, const char *path,
 	if (r == 0 && max < 0)
 		r = aw_fail(-EINVAL, "at most %lld bytes?", (long long)max);
 	if (r == 0)
-		r = aw__path_new(&job, sizeof *p, run_slurp, path, NULL);
+		r = aw__path_new(&job, sizeof(struct slurp), run_slurp, path,
+				 NULL);
 	if (r < 0)
 		return r;
-	p = aw_job_memory(job);
-	p->max = max;
-	r = aw__call_wait(job, self, AW__CALL_LEAVE, "reading", p->path);
-	if (r == 0) {
-		*ret = aw_bytes(p->result, p->size);
-		p->result = NULL;
-	}
+	((struct aw__path *)aw_job_memory(job))->max = max;
+	r = slurp_call(job, self, ret, &stream);
 	aw_job_free(job);
-	return r == 1 ? slurp_stream(ret, path, max) : r;
+	if (stream)
+		r = slurp_stream(ret, stream, max);
+	if (r == AW_ELIMIT)
+		r = aw_fail(AW_ELIMIT, "%s is longer than %lld bytes, which "
+			    ".max allows", path, (long long)max);
+	return r;
 }
 
 /* --- Spew -------------------------------------------------------------- */
@@ -191,6 +266,7 @@ run_spew(struct aw__call *call)
 	int r;
 
 	r = aw__draft_open(&draft, path, w->mode);
+	call->why = draft.why;
 	if (r < 0)
 		return r;
 	r = aw__write_all(draft.fd, w->bytes.data, w->bytes.size, &call->stop);
@@ -210,6 +286,8 @@ aw_file_spew_with(const char *path, struct aw_bytes bytes,
 	int r;
 
 	r = aw__enter(&self);
+	if (r == 0 && options)
+		r = aw__check_mode(options->mode);
 	if (r == 0)
 		r = aw__path_new(&job, sizeof *w, run_spew, path, NULL);
 	if (r < 0)
@@ -306,9 +384,9 @@ copy_data(int from, int to, off_t size, atomic_bool *stop)
 	return ftruncate(to, size) < 0 ? -errno : 0;
 }
 
-/* /proc tells no size: read to the end. */
+/* /proc tells no size: read to the end, of which there may be none. */
 static int
-copy_unsized(int from, int to)
+copy_unsized(int from, int to, atomic_bool *stop)
 {
 	char buffer[16384];
 	ssize_t n;
@@ -318,11 +396,12 @@ copy_unsized(int from, int to)
 			continue;
 		if (n < 0)
 			return -errno;
-		AW_TRY(aw__write_all(to, buffer, (size_t)n, NULL));
+		AW_TRY(aw__write_all(to, buffer, (size_t)n, stop));
 	}
 	return 0;
 }
 
+/* S_IFREG: so that a mode of 0 is one, too. */
 static int
 copy_fd(struct whole *w, int from, const struct stat *st)
 {
@@ -330,12 +409,13 @@ copy_fd(struct whole *w, int from, const struct stat *st)
 	struct aw__draft draft;
 	int r;
 
-	r = aw__draft_open(&draft, w->path.second, w->mode
-			   ? w->mode : (int)(st->st_mode & 07777));
+	r = aw__draft_open(&draft, w->path.second, w->mode ? w->mode
+			   : (int)(S_IFREG | (st->st_mode & 0777)));
+	w->path.call.why = draft.why;
 	if (r < 0)
 		return r;
 	if (st->st_size == 0)
-		r = copy_unsized(from, draft.fd);
+		r = copy_unsized(from, draft.fd, stop);
 	else if (ioctl(draft.fd, FICLONE, from) < 0)
 		r = copy_data(from, draft.fd, st->st_size, stop);
 	if (r == 0)
@@ -377,6 +457,8 @@ aw_path_copy_with(const char *from, const char *to,
 	r = aw__enter(&self);
 	if (r == 0 && !to)
 		r = aw_fail(-EINVAL, "the second path is NULL");
+	if (r == 0 && options)
+		r = aw__check_mode(options->mode);
 	if (r == 0)
 		r = aw__path_new(&job, sizeof *w, run_copy, from, to);
 	if (r < 0)

@@ -351,6 +351,8 @@ aw_path_mkdir_with(const char *path, const struct aw_mkdir_options *options)
 	int r;
 
 	r = aw__enter(&self);
+	if (r == 0 && options)
+		r = aw__check_mode(options->mode);
 	if (r == 0)
 		r = aw__path_new(&job, sizeof *p, run_mkdir, path, NULL);
 	if (r < 0)

@@ -40,7 +40,7 @@ struct aw_file;
 struct aw_file_options {
 	size_t size;
 	struct aw_named *named;
-	int mode;		/* 0: that of the file that is replaced, or
+	int mode;		/* 0: rwx of the file that is replaced, or
 				 * 0666; less the umask */
 	bool atomic;		/* no name before aw_file_commit() */
 	bool exclusive;		/* fail with -EEXIST if there is one */
@@ -98,11 +98,12 @@ aw_file_open(struct aw_file **ret, const char *path, int flags, unsigned mode);
  * @options: may be NULL
  *
  * An atomic file replaces the one at @path, or a symbolic link there, at the
- * moment of its commit: whoever looks sees the old one or the new one.
+ * moment of its commit: whoever looks sees the old one or the new one.  It
+ * replaces no FIFO and no device, nor a link to one.
  *
  * Awaits; cancel point until it begins.
  *
- * Return: as aw_file_open(); -EEXIST; -EINVAL (.buffer).
+ * Return: as aw_file_open(); -EEXIST; -EINVAL (.buffer, .mode, no file).
  * Lifetime: as aw_file_open().
  * Context: task.
  * Source: open(2), O_TMPFILE; rename(2).

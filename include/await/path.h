@@ -46,8 +46,9 @@ struct aw_spew_options {
 struct aw_copy_options {
 	size_t size;
 	struct aw_named *named;
-	int mode;		/* of the copy; 0: that of the original,
-				 * less the umask */
+	int mode;		/* of the copy, to 07777; 0: that of the
+				 * original without set-ID bits and sticky
+				 * bit; less the umask */
 	bool exclusive;		/* fail with -EEXIST if there is one */
 	bool no_sync;		/* old or new, unless the machine crashes */
 	void *spare[2];
@@ -56,7 +57,7 @@ struct aw_copy_options {
 struct aw_mkdir_options {
 	size_t size;
 	struct aw_named *named;
-	int mode;		/* default 0777; less the umask */
+	int mode;		/* to 07777, default 0777; less the umask */
 	bool parents;		/* make missing parents too; one that is there
 				 * already is no failure */
 	void *spare[2];
@@ -99,7 +100,8 @@ struct aw_dir_entry {
  * aw_file_slurp_with - all bytes of a file
  * @ret: new memory, with a NUL behind it that is not counted; release it
  * with free()
- * @path: NUL-terminated; /proc and FIFOs are read to their end
+ * @path: NUL-terminated; /proc and FIFOs are read to their end, a FIFO
+ * opened once
  * @options: may be NULL
  *
  * Awaits; cancel point.
@@ -121,9 +123,12 @@ aw_file_slurp_with(struct aw_bytes *ret, const char *path,
  * @options: may be NULL
  *
  * Awaits; cancel point, also while it writes.  Written under no name or a
- * temporary one, synced, renamed, the folder synced.
+ * temporary one, synced, renamed, the folder synced.  A FIFO, a device or a
+ * socket, or a link to one, is not replaced, as /dev/null would be by a
+ * process of root: open it to write into it.
  *
- * Return: 0; as aw_file_create() and aw_file_commit().
+ * Return: 0; -EINVAL (.mode; what is there is no regular file); as
+ * aw_file_create() and aw_file_commit().
  * Lifetime: @bytes is not touched after it returned.
  * Context: task.
  * Source: rename(2), fsync(2).
@@ -136,14 +141,16 @@ aw_file_spew_with(const char *path, struct aw_bytes bytes,
 /**
  * aw_path_copy_with - copy a file, atomically
  * @from: NUL-terminated; a regular file
- * @to: NUL-terminated; a file or symbolic link there is replaced
+ * @to: NUL-terminated; a file or symbolic link there is replaced; not a FIFO,
+ * a device or a socket
  * @options: may be NULL
  *
  * Awaits; cancel point, also while it copies.  Shares the blocks where the
- * file system can, else the kernel copies; holes stay holes.
+ * file system can, else the kernel copies; holes stay holes.  The copy is the
+ * caller's: set-user-ID, set-group-ID and sticky bit are not passed on.
  *
- * Return: 0; -EISDIR; as aw_file_spew(); any code of open(2) and
- * copy_file_range(2).
+ * Return: 0; -EISDIR; -EINVAL (.mode; no regular file); as aw_file_spew();
+ * any code of open(2) and copy_file_range(2).
  * Lifetime: nothing is kept.
  * Context: task.
  * Source: ioctl_ficlonerange(2), copy_file_range(2), lseek(2) SEEK_DATA
@@ -318,7 +325,7 @@ AW_API AW_AWAITS AW_MUST_CHECK int aw_path_unlink(const char *path);
  *
  * Awaits; cancel point until it begins.
  *
- * Return: 0; -EEXIST; any code of mkdir(2); those above.
+ * Return: 0; -EEXIST; -EINVAL (.mode); any code of mkdir(2); those above.
  * Lifetime: nothing is kept.
  * Context: task.
  * Source: mkdir(2)

@@ -120,6 +120,8 @@ lists(void *arg)
 	WANT(n == 202 && aw_dir_next(dir, &entry) == 0);
 	aw_dir_freep(&dir);
 	WANT(aw_dir_read(&dir, folder, 201) == AW_ELIMIT);
+	WANT(strstr(aw_error_text(), folder) &&
+	     strstr(aw_error_text(), "201 names, which max allows"));
 	WANT(aw_dir_read(&dir, folder, 0) == -EINVAL);
 	WANT(aw_dir_read(&dir, in("f000"), 10) == -ENOTDIR);
 	WANT(aw_dir_read(&dir, in("none"), 10) == -ENOENT && !dir);

@@ -215,6 +215,8 @@ aw_temp_folder_remove(struct aw_temp_folder **folder)
 {
 	int r;
 
+	if (!*folder)
+		return 0;
 	if ((*folder)->mark != aw_fork_mark())
 		r = aw_fail(AW_EFORK, "the folder %s is the parent process's",
 			    (*folder)->path);

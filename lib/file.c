@@ -36,6 +36,14 @@ forget_parent(struct aw_file *file)
 	file->handle = NULL;
 }
 
+static void
+free_here(void *file)
+{
+	struct aw_file *f = file;
+
+	aw_file_freep(&f);
+}
+
 void
 aw_file_freep(struct aw_file **file)
 {
@@ -46,6 +54,11 @@ aw_file_freep(struct aw_file **file)
 		return;
 	if (f->handle && f->handle->mark != aw_fork_mark()) {
 		forget_parent(f);
+		return;
+	}
+	/* A mistake, but no reason to corrupt the loop's lists. */
+	if (f->handle && f->handle->loop != aw__loop) {
+		aw_ignore(aw_post(f->handle->loop, free_here, f));
 		return;
 	}
 	aw_closer_remove(&f->closer);
@@ -123,6 +136,8 @@ end_file(struct aw_file **file, bool commit)
 	struct aw_task *self;
 	int r;
 
+	if (!f)
+		return 0;
 	r = aw__file_enter(f, &self);
 	if (r == -EBUSY)
 		return r;
@@ -160,6 +175,9 @@ aw__file_check(const struct aw_file *file)
 		return aw_fail(AW_EFORK, "%s was opened before fork(): its "
 			       "buffers and its position are the parent's",
 			       file->handle->path);
+	if (file->handle->loop != aw__loop)
+		return aw_fail(AW_EUSAGE, "the file belongs to the loop of "
+			       "another thread (use aw_post)");
 	return 0;
 }
 

@@ -19,6 +19,7 @@ aw__handle_new(const char *path)
 	memset(handle, 0, sizeof *handle);
 	atomic_init(&handle->refs, 1);
 	handle->fd = -1;
+	handle->loop = aw__loop;
 	handle->mark = aw_fork_mark();
 	memcpy(handle->path, path, n);
 	return handle;

@@ -27,6 +27,7 @@
 /* Who counts it may use the descriptor; the last one closes it. */
 struct aw__handle {
 	atomic_uint refs;
+	struct aw_loop *loop;		/* that it was opened on */
 	int fd;
 	unsigned mark;			/* of the process */
 	bool stream;			/* no position: FIFO, terminal */
@@ -214,7 +215,7 @@ struct aw_file {
 	bool busy;			/* a task is within a call */
 };
 
-/* Has it a descriptor, of this process? */
+/* Has it a descriptor, of this process and of this loop? */
 int aw__file_check(const struct aw_file *file);
 /* Begin of a call on a file: the task, and the file for it alone. */
 int aw__file_enter(struct aw_file *file, struct aw_task **ret);

@@ -26,6 +26,15 @@ buffered(const struct aw_file *file)
 	return file->now ? file->now->end - file->now->begin : 0;
 }
 
+/* May what is buffered be handed out at once? Else the call begins as every
+ * other one, and finds out why not. */
+static inline bool
+is_at_hand(const struct aw_file *file)
+{
+	return buffered(file) > 0 && !file->stale && !file->busy &&
+	       file->handle->loop == aw__loop;
+}
+
 void
 aw__file_forget_read(struct aw_file *file)
 {
@@ -266,7 +275,7 @@ aw_file_chunk(struct aw_file *file, struct aw_bytes *ret)
 	struct aw_task *self;
 	int r = 1;
 
-	if (buffered(file) == 0 || file->stale || file->busy) {
+	if (!is_at_hand(file)) {
 		r = enter(file, &self);
 		if (r < 0)
 			return r;
@@ -340,8 +349,7 @@ aw_file_line(struct aw_file *file, struct aw_bytes *ret)
 	struct aw_task *self;
 	int r;
 
-	if (file->now && !file->stale && !file->busy &&
-	    take_line(file, ret, 0) > 0)
+	if (is_at_hand(file) && take_line(file, ret, 0) > 0)
 		return 1;
 	r = enter(file, &self);
 	if (r < 0)
@@ -351,13 +359,14 @@ aw_file_line(struct aw_file *file, struct aw_bytes *ret)
 	return r;
 }
 
-void
+int
 aw_file_line_max(struct aw_file *file, int64_t max)
 {
-	if (max == AW_FOREVER || max < 1)
-		file->line_max = max < 1 ? 1 : SIZE_MAX;
-	else
-		file->line_max = (size_t)max;
+	if (max < 1)
+		return aw_fail(-EINVAL, "lines of at most %lld bytes?",
+			       (long long)max);
+	file->line_max = max == AW_FOREVER ? SIZE_MAX : (size_t)max;
+	return 0;
 }
 
 /* --- Into the caller's memory ------------------------------------------ */

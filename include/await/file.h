@@ -10,20 +10,19 @@
  *	while ((r = aw_file_line(in, &line)) > 0)
  *		...
  *
- * A file is used by one task at a time, of one loop; aw_file_pread() and
- * aw_file_pwrite() may be called by several.  It has one position, for reading
- * and writing.  Reading runs ahead, writing runs behind; what was written is
- * with the system after aw_file_flush(), on the disk after aw_file_sync().
+ * A file is used by one task at a time, of one loop (AW_EUSAGE elsewhere);
+ * several may be in aw_file_pread() and aw_file_pwrite().  It has one position,
+ * for reading and writing.  Reading runs ahead, writing runs behind; what was
+ * written is with the system after aw_file_flush(), on the disk after
+ * aw_file_sync().  A file that is forgotten is aborted: what had not been
+ * written yet is dropped, and an atomic file or a temporary one leaves nothing.
+ * What must exist is ended by aw_file_close() or aw_file_commit(), which can
+ * fail.  A cancel ends the wait of what only looks; what changes something and
+ * has begun is waited for, so that -ECANCELED means that it did not happen.
  *
- * A file that is forgotten is aborted: what had not been written yet is
- * dropped, and an atomic file or a temporary one leaves nothing.  What must
- * exist is ended by aw_file_close() or aw_file_commit(), which can fail.
- * A cancel ends the wait of what only looks; what changes something and has
- * begun is waited for, so that -ECANCELED means that it did not happen.
  * AWAIT_FILE_BACKEND in the environment chooses "uring" or "threads"; with any
- * other word every call is -EINVAL.  aw_metrics() tells which it is.
- * Flags are those of <fcntl.h>.  Whole files at once, and what takes a path
- * without opening it, are in path.h.
+ * other word every call is -EINVAL.  aw_metrics() tells which it is.  Flags are
+ * those of <fcntl.h>.  Whole files, and paths that are not opened: path.h.
  */
 #ifndef AWAIT_FILE_H
 #define AWAIT_FILE_H
@@ -247,12 +246,12 @@ AW_API AW_AWAITS AW_MUST_CHECK int aw_file_line(struct aw_file *file,
  * @file: the file
  * @max: bytes, >= 1; AW_FOREVER: no limit; at first 1 MiB
  *
- * Return: nothing.
+ * Return: 0; -EINVAL (@max).
  * Context: task, loop callback.
  * Source: our own.
  * Since: 0.1
  */
-AW_API void aw_file_line_max(struct aw_file *file, int64_t max);
+AW_API AW_MUST_CHECK int aw_file_line_max(struct aw_file *file, int64_t max);
 
 /**
  * aw_file_write - write bytes
@@ -452,7 +451,7 @@ AW_API int aw_file_fd(const struct aw_file *file);
 
 /**
  * aw_file_commit - flush, sync, close; an atomic file takes its place
- * @file: address of the pointer; it is set to NULL, but for -EBUSY
+ * @file: address of the pointer; it is set to NULL, but for -EBUSY; NULL: 0
  *
  * Awaits; cancel point until the sync begins.  A failure means that an atomic
  * file was aborted and the old one is there, but for a failure to sync the
@@ -469,7 +468,7 @@ AW_API AW_AWAITS AW_MUST_CHECK int aw_file_commit(struct aw_file **file);
 
 /**
  * aw_file_close - flush and close; an atomic file is aborted
- * @file: address of the pointer; it is set to NULL, but for -EBUSY
+ * @file: address of the pointer; it is set to NULL, but for -EBUSY; NULL: 0
  *
  * Awaits; cancel point until the close begins.  After an interruption the
  * file was aborted: what had not been written is lost.

@@ -459,7 +459,8 @@ aw_temp_folder_path(const struct aw_temp_folder *folder);
 
 /**
  * aw_temp_folder_remove - remove it and all that is in it
- * @folder: address of the pointer; it is set to NULL in any case
+ * @folder: address of the pointer; it is set to NULL in any case; a NULL
+ * folder is removed already
  *
  * Awaits; cancel point; after an interruption a helper thread goes on.
  *

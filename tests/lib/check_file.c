@@ -214,7 +214,7 @@ meets_the_limit(void *arg)
 	memcpy(text + sizeof text - 3, "\n2\n", 3);
 	make_file(in("x"), text, sizeof text);
 	AW_TRY(aw_file_open(&f, in("x"), O_RDONLY, 0));
-	aw_file_line_max(f, 1000);
+	AW_TRY(aw_file_line_max(f, 1000));
 	WANT(aw_file_line(f, &bytes) == 1 && bytes.size == 1);
 	WANT(aw_file_line(f, &bytes) == AW_ELIMIT);
 	WANT(strstr(aw_error_text(), "byte 2 "));
@@ -223,7 +223,9 @@ meets_the_limit(void *arg)
 		got += (int64_t)bytes.size;
 	WANT(r == 0 && got == (int64_t)sizeof text - 2);
 	WANT(aw_file_seek(f, 2, SEEK_SET) == 2);
-	aw_file_line_max(f, AW_FOREVER);
+	WANT(aw_file_line_max(f, 0) == -EINVAL &&
+	     aw_file_line_max(f, -1) == -EINVAL);
+	AW_TRY(aw_file_line_max(f, AW_FOREVER));
 	WANT(aw_file_line(f, &bytes) == 1);
 	WANT(bytes.size == sizeof text - 5);
 	WANT(aw_file_line(f, &bytes) == 1 && bytes.size == 1);

@@ -64,7 +64,7 @@ remove_all(int parent, const char *name, atomic_bool *stop, int depth)
 		return -ELOOP;
 	if (unlinkat(parent, name, 0) == 0)
 		return 0;
-	if (errno != EISDIR && errno != EPERM)
+	if (errno != EISDIR)
 		return -errno;
 	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
 		    O_CLOEXEC);
@@ -84,6 +84,24 @@ run_remove(struct aw__call *call)
 	return remove_all(AT_FDCWD, p->path, &call->stop, 0);
 }
 
+/* rmdir() refuses ".", ".." and "/": that must not be found out when they are
+ * empty already. */
+static bool
+is_removable(const char *path)
+{
+	size_t n = strlen(path), begin;
+
+	if (n == 0)
+		return true;		/* -ENOENT */
+	while (n > 0 && path[n - 1] == '/')
+		n--;
+	for (begin = n; begin > 0 && path[begin - 1] != '/'; begin--)
+		;
+	path += begin;
+	n -= begin;
+	return n > 2 || (n > 0 && memcmp(path, "..", n) != 0);
+}
+
 int
 aw_path_remove(const char *path)
 {
@@ -92,6 +110,9 @@ aw_path_remove(const char *path)
 	int r;
 
 	r = aw__enter(&self);
+	if (r == 0 && path && !is_removable(path))
+		r = aw_fail(-EINVAL, "removing %s: its last part is no name",
+			    path);
 	if (r == 0)
 		r = aw__path_new(&job, sizeof(struct aw__path), run_remove,
 				 path, NULL);

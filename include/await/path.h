@@ -354,7 +354,9 @@ AW_API AW_AWAITS AW_MUST_CHECK int aw_path_rmdir(const char *path);
  *
  * Awaits; cancel point, also while it removes: then a part is left.
  *
- * Return: 0; -ENOENT; any code of unlinkat(2) and openat(2); those above.
+ * Return: 0; -ENOENT; -EINVAL (its last part is ".", ".." or nothing, which
+ * rmdir(2) would not remove: nothing was); -EPERM and any other code of
+ * unlinkat(2) and openat(2); those above.
  * Lifetime: nothing is kept.
  * Context: task.
  * Source: unlinkat(2), openat(2) O_NOFOLLOW

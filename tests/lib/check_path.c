@@ -1,12 +1,46 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * lib/path.c, lib/dir*.c, aw_path_copy(): what is done with a name.
+ *
+ * unlinkat() and openat() of this program take the place of the C library's.
  */
+#include <stdarg.h>
+#include <stdatomic.h>
 #include <sys/statvfs.h>
 
 #include <await/path.h>
 
 #include "file_world.h"
+
+static atomic_int unlink_fails;		/* errno, or 0 */
+static atomic_bool replaces;		/* a folder by a link, when opened */
+static char folder_path[300], moved_path[300];
+
+int
+unlinkat(int parent, const char *path, int flags)
+{
+	if (atomic_load(&unlink_fails)) {
+		errno = atomic_load(&unlink_fails);
+		return -1;
+	}
+	return (int)syscall(SYS_unlinkat, parent, path, flags);
+}
+
+int
+openat(int parent, const char *path, int flags, ...)
+{
+	va_list args;
+	mode_t mode;
+
+	va_start(args, flags);
+	mode = va_arg(args, mode_t);
+	va_end(args);
+	if (atomic_exchange(&replaces, false) &&
+	    (rename(folder_path, moved_path) < 0 ||
+	     symlink("victim", folder_path) < 0))
+		return -1;
+	return (int)syscall(SYS_openat, parent, path, flags, mode);
+}
 
 static int
 looks(void *arg)
@@ -87,6 +121,85 @@ changes(void *arg)
 START_TEST(changing_changes_and_removing_stays_inside)
 {
 	run_files(changes, NULL);
+}
+END_TEST
+
+/* rmdir() takes none of these, so what is in them must not go first. */
+static int
+removes_no_dots(void *arg)
+{
+	static const char *const names[] = { "a/.", "a/..", "a/./", "a/b/..//",
+					     "." };
+	size_t i;
+
+	(void)arg;
+	WANT(mkdir(in("a"), 0700) == 0 && mkdir(in("a/b"), 0700) == 0);
+	make_file(in("a/x"), "x", 1);
+	WANT(chdir(in("a")) == 0);
+	for (i = 0; i < AW_LENGTH(names); i++)
+		WANT(aw_path_remove(in(names[i])) == -EINVAL &&
+		     strstr(aw_error_text(), names[i]));
+	WANT(aw_path_remove(".") == -EINVAL && aw_path_remove("..") == -EINVAL);
+	WANT(access(in("a/x"), F_OK) == 0 && access(in("a/b"), F_OK) == 0);
+	WANT(aw_path_remove("") == -ENOENT);
+	make_file(in("a/.x"), "", 0);
+	make_file(in("a/..."), "", 0);
+	AW_TRY(aw_path_remove(in("a/.x")));
+	AW_TRY(aw_path_remove("..."));
+	AW_TRY(aw_path_remove("x"));
+	WANT(chdir("/") == 0);
+	return aw_path_remove(in("a/"));
+}
+
+START_TEST(what_cannot_be_removed_is_not_emptied)
+{
+	run_files(removes_no_dots, NULL);
+	ck_assert_int_eq(count_in(folder), 0);
+}
+END_TEST
+
+/* As in a folder with the sticky bit, where the file is another's. */
+static int
+may_not(void *arg)
+{
+	(void)arg;
+	make_file(in("x"), "x", 1);
+	atomic_store(&unlink_fails, EPERM);
+	WANT(aw_path_remove(in("x")) == -EPERM);
+	atomic_store(&unlink_fails, EACCES);
+	WANT(aw_path_remove(in("x")) == -EACCES);
+	atomic_store(&unlink_fails, 0);
+	return aw_path_remove(in("x"));
+}
+
+START_TEST(a_removal_that_is_not_permitted_says_so)
+{
+	run_files(may_not, NULL);
+}
+END_TEST
+
+static int
+is_led_astray(void *arg)
+{
+	int r;
+
+	(void)arg;
+	snprintf(folder_path, sizeof folder_path, "%s", in("d"));
+	snprintf(moved_path, sizeof moved_path, "%s", in("moved"));
+	WANT(mkdir(in("victim"), 0700) == 0 && mkdir(in("d"), 0700) == 0);
+	make_file(in("victim/x"), "x", 1);
+	make_file(in("d/y"), "y", 1);
+	atomic_store(&replaces, true);
+	r = aw_path_remove(in("d"));
+	WANT(r == -ENOTDIR || r == -ELOOP);
+	WANT(access(in("victim/x"), F_OK) == 0);
+	WANT(access(in("moved/y"), F_OK) == 0);
+	return 0;
+}
+
+START_TEST(a_link_that_takes_the_folders_place_leads_nowhere)
+{
+	run_files(is_led_astray, NULL);
 }
 END_TEST
 
@@ -230,6 +343,10 @@ add(TCase *tcase)
 {
 	tcase_add_test(tcase, looking_tells_what_there_is);
 	tcase_add_test(tcase, changing_changes_and_removing_stays_inside);
+	tcase_add_test(tcase, what_cannot_be_removed_is_not_emptied);
+	tcase_add_test(tcase, a_removal_that_is_not_permitted_says_so);
+	tcase_add_test(tcase,
+		       a_link_that_takes_the_folders_place_leads_nowhere);
 	tcase_add_test(tcase, a_list_is_sorted_and_has_a_limit);
 	tcase_add_test(tcase, a_copy_is_the_same_and_keeps_its_holes);
 	tcase_add_test(tcase, what_is_temporary_goes_in_the_end);

@@ -4,9 +4,12 @@
  * what was forgotten leaves nothing, also when the disk is full or the process
  * is killed.
  *
- * The file system's answers are put in the library's way: open(), fsync() and
- * write() of this program take the place of the C library's.
+ * The file system's answers are put in the library's way: open(), fsync(),
+ * write() and pwrite() of this program take the place of the C library's, and
+ * io_uring_submit() that of liburing's.
  */
+#include <dlfcn.h>
+
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,6 +21,14 @@
 
 #include "file_world.h"
 
+#ifdef HAVE_LIBURING
+#include <liburing.h>
+#endif
+
+#define DISK (1 << 20)			/* no file gets more from a full one */
+
+static atomic_bool disk_is_full;
+static int full_device;			/* /dev/full */
 static atomic_bool no_tmpfile;		/* O_TMPFILE is not supported */
 static atomic_int sync_fails, write_fails;	/* errno, or 0 */
 
@@ -47,15 +58,57 @@ fsync(int fd)
 	return (int)syscall(SYS_fsync, fd);
 }
 
+static bool
+fits(int64_t at, size_t n)
+{
+	return !atomic_load(&disk_is_full) || at + (int64_t)n <= DISK;
+}
+
 ssize_t
 write(int fd, const void *data, size_t n)
 {
-	if (atomic_load(&write_fails) && fd > 2) {
-		errno = atomic_load(&write_fails);
+	int r = atomic_load(&write_fails);
+
+	if (!fits(lseek(fd, 0, SEEK_CUR), n))
+		r = ENOSPC;
+	if (r && fd > 2) {
+		errno = r;
 		return -1;
 	}
 	return syscall(SYS_write, fd, data, n);
 }
+
+ssize_t
+pwrite(int fd, const void *data, size_t n, off_t at)
+{
+	if (!fits(at, n)) {
+		errno = ENOSPC;
+		return -1;
+	}
+	return syscall(SYS_pwrite64, fd, data, n, at);
+}
+
+#ifdef HAVE_LIBURING
+/* What does not fit goes to the device that is always full. */
+int
+io_uring_submit(struct io_uring *ring)
+{
+	static __typeof__(&io_uring_submit) real;
+	unsigned i;
+
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "io_uring_submit");
+	for (i = io_uring_sq_ready(ring); i > 0; i--) {
+		struct io_uring_sqe *sqe;
+
+		sqe = &ring->sq.sqes[(ring->sq.sqe_tail - i) & 127];
+		if (sqe->opcode == IORING_OP_WRITE &&
+		    !fits((int64_t)sqe->off, sqe->len))
+			sqe->fd = full_device;
+	}
+	return real(ring);
+}
+#endif
 
 static void
 set_up(bool tmpfile)
@@ -277,16 +330,39 @@ START_TEST(a_file_that_may_not_grow_is_an_ordinary_failure)
 }
 END_TEST
 
-/* Needs a mount, which only root may make; the limit above is for others. */
 START_TEST(a_full_disk_is_an_ordinary_failure)
 {
 	int code = -ENOSPC;
 
 	set_up(true);
-	if (unshare(CLONE_NEWNS) < 0 ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount("tmpfs", folder, "tmpfs", 0, "size=1m") < 0)
+	full_device = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	n_at_first = n_descriptors();
+	atomic_store(&disk_is_full, true);
+	run_files(fills_up, &code);
+	atomic_store(&disk_is_full, false);
+	close(full_device);
+}
+END_TEST
+
+static bool
+mount_small_disk(void)
+{
+	return unshare(CLONE_NEWNS) == 0 &&
+	       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("tmpfs", folder, "tmpfs", 0, "size=1m") == 0;
+}
+
+/* The same with a file system that is full: only where one can be mounted is
+ * there anything to see. */
+START_TEST(a_mounted_disk_that_is_full_is_one_too)
+{
+	int code = -ENOSPC;
+
+	set_up(true);
+	if (!mount_small_disk()) {
+		printf("# may not mount here: %s\n", strerror(errno));
 		return;
+	}
 	run_files(fills_up, &code);
 	ck_assert_int_eq(umount2(folder, MNT_DETACH), 0);
 }
@@ -364,10 +440,11 @@ add(TCase *tcase)
 	tcase_add_test(tcase, a_spew_replaces_all_at_once);
 	tcase_add_test(tcase, a_slurp_reads_what_there_is);
 	tcase_add_test(tcase, a_failed_write_or_sync_leaves_the_old_file);
+	tcase_add_test(tcase, a_full_disk_is_an_ordinary_failure);
 	if (!suite_forks())
 		return;
 	tcase_add_test(tcase, a_file_that_may_not_grow_is_an_ordinary_failure);
-	tcase_add_test(tcase, a_full_disk_is_an_ordinary_failure);
+	tcase_add_test(tcase, a_mounted_disk_that_is_full_is_one_too);
 	tcase_add_test(tcase, a_killed_spew_leaves_the_old_or_the_new_file);
 }
 

@@ -78,8 +78,8 @@ aw__listener_new(struct aw_listener **ret, int number,
 	return 0;
 }
 
-static int
-leave(struct aw_listener *l, int r)
+int
+aw__listener_leave(struct aw_listener *l, int r)
 {
 	if (--l->n_inside == 0 && l->freed) {
 		aw__free(l->path);
@@ -97,7 +97,7 @@ aw_listener_free(struct aw_listener *listener)
 	aw_listener_stop(listener);
 	aw_closer_remove(&listener->closer);
 	listener->freed = true;
-	leave(listener, 0);
+	aw__listener_leave(listener, 0);
 }
 
 void
@@ -138,10 +138,17 @@ check(const struct aw_listener *l)
 	if (l->loop != aw__loop)
 		return aw_fail(AW_EUSAGE, "the listener belongs to the loop "
 			       "of another thread");
-	if (l->accepting)
-		return aw_fail(-EBUSY, "another task accepts from the "
-			       "listener");
 	return 0;
+}
+
+int
+aw__listener_enter(struct aw_listener *l)
+{
+	int r = check(l);
+
+	if (r == 0)
+		l->n_inside++;
+	return r;
 }
 
 /* What the connection died of before it was accepted; accept(2). */
@@ -233,13 +240,16 @@ accept_next(struct aw_listener *l, struct aw_stream **ret)
 int
 aw_listener_accept(struct aw_listener *listener, struct aw_stream **ret)
 {
-	int r = check(listener);
+	int r = aw__listener_enter(listener);
 
 	if (r < 0)
 		return r;
-	listener->n_inside++;
+	if (listener->accepting) {
+		r = aw_fail(-EBUSY, "another task accepts from the listener");
+		return aw__listener_leave(listener, r);
+	}
 	listener->accepting = true;
 	r = accept_next(listener, ret);
 	listener->accepting = false;
-	return leave(listener, r);
+	return aw__listener_leave(listener, r);
 }

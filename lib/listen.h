@@ -32,4 +32,8 @@ int aw__listener_new(struct aw_listener **ret, int number,
 		     enum aw__stream_kind kind,
 		     const struct aw_stream_options *stream);
 
+/* First and last of every call: check it, and hold the memory. */
+int aw__listener_enter(struct aw_listener *listener);
+int aw__listener_leave(struct aw_listener *listener, int r);
+
 #endif

@@ -6,11 +6,12 @@
  *
  * A place is taken before a connection is accepted: those beyond .max wait in
  * the kernel's backlog and cost nothing. Children answer for themselves and
- * return 0, so that none of them cancels the others.
+ * return 0, so that none of them cancels the others. The listener is held:
+ * another task may free it while this one waits for a place, or pauses.
  */
-#include <await/listen.h>
 #include <await/sync.h>
 
+#include "listen.h"
 #include "runtime.h"
 
 #define MAX 1000
@@ -108,6 +109,18 @@ copy_options(struct aw_serve_options *ret,
 	return 0;
 }
 
+static int
+serve(struct aw_listener *listener, struct service *s)
+{
+	int r;
+	AW_GROUP(group);
+
+	do
+		r = serve_one(listener, &group, s);
+	while (r == 0);
+	return r == AW_ECLOSED ? aw_group_wait(&group) : r;
+}
+
 int
 aw_serve_with(struct aw_listener *listener,
 	      int (*fn)(struct aw_stream *stream, void *arg), void *arg,
@@ -118,9 +131,8 @@ aw_serve_with(struct aw_listener *listener,
 
 	AW_TRY(copy_options(&s.options, options));
 	aw_sem_init(&s.places, s.options.max);
-	AW_GROUP(group);
-	do
-		r = serve_one(listener, &group, &s);
-	while (r == 0);
-	return r == AW_ECLOSED ? aw_group_wait(&group) : r;
+	r = aw__listener_enter(listener);
+	if (r < 0)
+		return r == AW_ECLOSED ? 0 : r;
+	return aw__listener_leave(listener, serve(listener, &s));
 }

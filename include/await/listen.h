@@ -183,8 +183,8 @@ aw_listener_accept(struct aw_listener *listener, struct aw_stream **ret);
  * Return: 0 (the listener was stopped and every connection has ended);
  * -EINVAL; -EBUSY; any other -errno of accept(2); -ECANCELED; -ETIME;
  * -ETIMEDOUT (a budget); -EDEADLK; AW_EUSAGE; AW_EFORK; -ENOMEM.
- * Lifetime: @arg must live until it returned; the stream belongs to
- * aw_serve().
+ * Lifetime: @arg must live until it returned, @listener need not: freeing it
+ * is a way to stop it; the stream belongs to aw_serve().
  * Context: task.
  * Source: our own.
  * Since: 0.1

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* lib/serve.c: a task for each connection. */
 #include "failmalloc.h"
+#include "listen.h"
 #include "listen_world.h"
 
 static int n_now, n_most, n_begun, n_failed, last_failure;
@@ -277,6 +278,75 @@ START_TEST(bad_options_are_refused)
 }
 END_TEST
 
+/* The memory of what was just freed gets another's contents. */
+static void
+use_again(size_t size)
+{
+	static void *volatile memory;	/* kept: not optimized away */
+
+	memory = malloc(size);
+	memset(memory, 0xff, size);
+	free(memory);
+}
+
+static int
+freed_meanwhile(int64_t *max, struct aw_stream **s)
+{
+	struct aw_task *server = aw_spawn("serves", serves, max);
+	int status = 1;
+
+	/* It may be dropped before it is seen to be connected. */
+	aw_ignore(aw_tcp_connect(s, "127.0.0.1", aw_listener_port(listener)));
+	while (aw_listener_counts(listener).accepted == 0)
+		AW_TRY(aw_sleep(0.001));
+	let_others_run();
+	aw_listener_freep(&listener);
+	use_again(sizeof *listener);
+	aw_stream_freep(s);
+	AW_TRY(aw_join(server, &status));
+	note("status %d", status);
+	return 0;
+}
+
+static int
+freed_while_full(void *arg)
+{
+	AW_AUTO(aw_stream, s);
+
+	(void)arg;
+	return freed_meanwhile(&(int64_t){ 1 }, &s);
+}
+
+START_TEST(a_listener_may_be_freed_while_its_server_waits_for_a_place)
+{
+	ck_assert_int_eq(run_listener(freed_while_full), 0);
+	ck_assert_str_eq(noted, "status 0; ");
+	ck_assert_int_eq(n_begun, 1);
+}
+END_TEST
+
+static int
+freed_while_pausing(void *arg)
+{
+	AW_AUTO(aw_stream, s);
+
+	(void)arg;
+	AW_TRY(aw_tcp_listen(&listener, NULL, 0));
+	return freed_meanwhile(NULL, &s);
+}
+
+/* No task may be made for the connection, so the server pauses. */
+START_TEST(a_listener_may_be_freed_while_its_server_pauses)
+{
+	forget_notes();
+	n_begun = 0;
+	ck_assert_int_eq(aw_run(freed_while_pausing, NULL, .max_tasks = 2,
+				.no_signals = true), 0);
+	ck_assert_str_eq(noted, "status 0; ");
+	ck_assert_int_eq(n_begun, 0);
+}
+END_TEST
+
 /* Each allocation of a served connection is refused once: the server lives,
  * and serves the next. */
 static int
@@ -330,6 +400,10 @@ main(void)
 	tcase_add_test(serving, a_goodbye_that_nobody_reads_has_a_limit);
 	tcase_add_test(serving,
 		       bad_options_are_refused);
+	tcase_add_test(serving,
+		a_listener_may_be_freed_while_its_server_waits_for_a_place);
+	tcase_add_test(serving,
+		       a_listener_may_be_freed_while_its_server_pauses);
 	tcase_add_test(serving, short_of_memory_the_server_goes_on);
 	suite_add_tcase(suite, serving);
 	return suite_run(suite);

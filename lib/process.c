@@ -390,12 +390,12 @@ aw_process_wait(struct aw_process *process, int *ret_status)
 	struct aw_task *self;
 	int r = aw__process_check(p);
 
-	if (r == 0)
-		r = aw__enter(&self);
 	if (r < 0)
 		return r;
 	p->refs++;
-	r = await_end(p, self, AW__NEVER, 0);
+	r = aw__enter(&self);
+	if (r == 0)
+		r = await_end(p, self, AW__NEVER, 0);
 	if (r == 0 && p->code < 0)
 		r = fail_status(p);
 	else if (r == 0 && !p->ended)

@@ -3,6 +3,10 @@
  * Talking to a process until it has ended: one child of a group writes its
  * input, one reads each of its outputs, so no pipe that is full or empty can
  * hold up the others.
+ *
+ * Another task may end the process meanwhile, and its streams with it. So the
+ * children know the process, which is held, and ask it for the stream before
+ * each call.
  */
 #include <unistd.h>
 
@@ -12,12 +16,15 @@
 #define FIRST_ROOM 4096
 
 struct source {
-	struct aw_stream *to;
+	const struct aw_process *process;
+	bool piped;			/* there was a stream at the begin */
 	struct aw_bytes input;
 };
 
 struct sink {
-	struct aw_stream *from;		/* NULL: no pipe */
+	const struct aw_process *process;
+	bool piped;
+	int i;				/* of its streams */
 	struct aw__buffer bytes;
 	size_t max;
 	const char *name;
@@ -25,17 +32,29 @@ struct sink {
 
 /* --- The children of the group ----------------------------------------- */
 
+static int
+open_stream(const struct aw_process *p, int i, struct aw_stream **ret)
+{
+	if (!p->streams[i])
+		return aw__fail_stream_closed();
+	*ret = p->streams[i];
+	return 0;
+}
+
 /* A program need not read all of its input. */
 static int
 feed(void *arg)
 {
-	struct source *source = arg;
-	int r = 0;
+	const struct source *source = arg;
+	struct aw_stream *to = NULL;
+	int r;
 
-	if (source->input.size > 0)
-		r = aw_stream_write(source->to, source->input);
+	AW_TRY(open_stream(source->process, 0, &to));
+	r = source->input.size ? aw_stream_write(to, source->input) : 0;
 	if (r == 0)
-		r = aw_stream_shutdown(source->to);
+		r = open_stream(source->process, 0, &to);
+	if (r == 0)
+		r = aw_stream_shutdown(to);
 	return r == -EPIPE ? 0 : r;
 }
 
@@ -59,11 +78,13 @@ collect(void *arg)
 {
 	struct sink *sink = arg;
 	struct aw__buffer *b = &sink->bytes;
+	struct aw_stream *from = NULL;
 	int r;
 
 	for (;;) {
 		AW_TRY(make_room(sink));
-		r = aw_stream_read(sink->from, b->data + b->end,
+		AW_TRY(open_stream(sink->process, sink->i, &from));
+		r = aw_stream_read(from, b->data + b->end,
 				   b->room - b->end - 1);
 		if (r <= 0)
 			return r;
@@ -76,18 +97,16 @@ collect(void *arg)
 }
 
 static int
-exchange(struct aw_process *p, struct source *source, struct sink sinks[2])
+exchange(struct source *source, struct sink sinks[2])
 {
 	int i;
 	AW_GROUP(group);
 
-	if (source->to)
+	if (source->piped)
 		AW_TRY(aw_go(&group, feed, source));
-	for (i = 0; i < 2; i++) {
-		sinks[i].from = p->streams[i + 1];
-		if (sinks[i].from)
+	for (i = 0; i < 2; i++)
+		if (sinks[i].piped)
 			AW_TRY(aw_go(&group, collect, &sinks[i]));
-	}
 	return aw_group_wait(&group);
 }
 
@@ -107,44 +126,52 @@ finish(struct sink *sink)
 static int
 communicate(struct aw_process *p, struct aw_output *o, struct aw_bytes input)
 {
-	struct source source = { .to = p->streams[0], .input = input };
+	struct source source = { p, p->streams[0] != NULL, input };
 	struct sink sinks[2] = {
-		{ .max = p->max, .name = "the standard output" },
-		{ .max = p->max, .name = "the standard error" },
+		{ p, p->streams[1] != NULL, 1, .max = p->max,
+		  .name = "the standard output" },
+		{ p, p->streams[2] != NULL, 2, .max = p->max,
+		  .name = "the standard error" },
 	};
-	int r = exchange(p, &source, sinks);
+	int r = aw_checkpoint();
+
+	if (r == 0)
+		r = exchange(&source, sinks);
 
 	o->out = finish(&sinks[0]);
 	o->err = finish(&sinks[1]);
 	return r < 0 ? r : aw_process_wait(p, &o->status);
 }
 
-int
-aw_process_communicate(struct aw_process *process, struct aw_output **ret,
-		       struct aw_bytes input)
+static int
+communicate_held(struct aw_process *p, struct aw_output **ret,
+		 struct aw_bytes input)
 {
-	struct aw_output *o;
-	int r = aw__process_check(process);
+	AW_AUTO(aw_output, o);
 
-	if (r == 0)
-		r = aw_checkpoint();
-	if (r < 0)
-		return r;
-	if (input.size > 0 && !process->streams[0])
+	if (input.size > 0 && !p->streams[0])
 		return aw_fail(-EINVAL, "aw_process_communicate: the process "
 			       "was started without .in = AW_PIPE");
 	o = aw__calloc(1, sizeof *o);
 	if (!o)
 		return aw_fail(-ENOMEM, "no memory for what a process writes");
-	process->refs++;
-	r = communicate(process, o, input);
-	aw__process_unref(process);
-	if (r < 0) {
-		aw_output_free(o);
-		return r;
-	}
-	*ret = o;
+	AW_TRY(communicate(p, o, input));
+	*ret = aw_move(&o);
 	return 0;
+}
+
+int
+aw_process_communicate(struct aw_process *process, struct aw_output **ret,
+		       struct aw_bytes input)
+{
+	int r = aw__process_check(process);
+
+	if (r < 0)
+		return r;
+	process->refs++;
+	r = communicate_held(process, ret, input);
+	aw__process_unref(process);
+	return r;
 }
 
 int

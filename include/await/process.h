@@ -156,8 +156,9 @@ AW_API AW_AWAITS AW_MUST_CHECK int aw_process_wait(struct aw_process *process,
  * been read is lost.
  *
  * Return: 0; AW_ELIMIT (an output is longer than .max); -EINVAL (@input
- * without a pipe); -EBUSY (another task uses one of the streams); as
- * aw_process_wait(); as aw_stream_read() and aw_stream_write().
+ * without a pipe); -EBUSY (another task uses one of the streams); AW_ECLOSED
+ * (another task has closed or aborted the process); as aw_process_wait(); as
+ * aw_stream_read() and aw_stream_write().
  * Lifetime: @input is not kept; @ret does not depend on @process.
  * Context: task.
  * Source: pipe(7).

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* lib/process_run.c: writing to a process and reading it, to the end. */
 #include "process_world.h"
+#include "stream.h"
 
 #define MEGABYTE (1 << 20)
 
@@ -220,6 +221,66 @@ START_TEST(a_communication_that_is_cut_short_leaves_the_process)
 }
 END_TEST
 
+/* What a stream was has another's contents. */
+static void
+use_again(void)
+{
+	static void *volatile memory[3];	/* kept: not optimized away */
+
+	for (int i = 0; i < 3; i++) {
+		memory[i] = malloc(sizeof(struct aw_stream));
+		memset(memory[i], 0xff, sizeof(struct aw_stream));
+	}
+	for (int i = 0; i < 3; i++)
+		free(memory[i]);
+}
+
+static struct aw_process *shared;
+
+static int
+communicates(void *arg)
+{
+	AW_AUTO(aw_output, o);
+
+	(void)arg;
+	note("%s", name(aw_process_communicate(shared, &o, aw_text("x"))));
+	return 0;
+}
+
+static int
+aborts(void *arg)
+{
+	int turns = *(int *)arg;
+
+	while (turns-- > 0)
+		AW_TRY(aw_yield());
+	aw_process_abort(&shared);
+	use_again();
+	return 0;
+}
+
+static int
+aborted_amid(void *arg)
+{
+	AW_GROUP(group);
+
+	AW_TRY(aw_process_start(&shared, AW_ARGV("cat"), .in = AW_PIPE,
+				.out = AW_PIPE));
+	AW_TRY(aw_go(&group, communicates, NULL));
+	AW_TRY(aw_go(&group, aborts, arg));
+	return aw_group_wait(&group);
+}
+
+/* Before its children have begun, and when they wait. */
+START_TEST(a_process_may_be_aborted_while_another_task_talks_to_it)
+{
+	for (int turns = 0; turns < 3; turns++) {
+		ck_assert_int_eq(run_world(aborted_amid, &turns), 0);
+		ck_assert_str_eq(noted, "ECLOSED; ");
+	}
+}
+END_TEST
+
 /* --- Misuse ------------------------------------------------------------ */
 
 static int
@@ -274,6 +335,8 @@ main(void)
 		       a_run_that_is_cut_short_takes_the_process_with_it);
 	tcase_add_test(tcase,
 		       a_communication_that_is_cut_short_leaves_the_process);
+	tcase_add_test(tcase,
+		a_process_may_be_aborted_while_another_task_talks_to_it);
 	tcase_add_test(tcase,
 		       input_without_a_pipe_and_a_second_reader_are_refused);
 	return suite_run(suite);

@@ -25,7 +25,8 @@ struct aw__answer {
 /* The memory of a query's job. */
 struct aw__query {
 	char host[AW__HOST_MAX + 1];
-	struct aw__answer *answer;	/* NULL: no memory */
+	struct aw__answer *answer;	/* NULL: see lack */
+	int lack;			/* -ENOMEM, -EMFILE, ...: of ours */
 };
 
 extern const struct aw_job_type aw__query_type

@@ -12,6 +12,7 @@
  * Good answers are kept for 30 s, bad ones for 5: getaddrinfo() does not tell
  * the time to live, and half a minute is what most load balancers by name
  * expect at least. 1024 known names; the one not used for longest goes first.
+ * A query for which we had no descriptor or no memory is not remembered.
  *
  * A waiter that is cancelled leaves the others alone. When the last one has
  * gone, a query that has not begun is taken back, and one that hangs in a
@@ -177,16 +178,16 @@ names_here(struct names **ret)
 
 /* --- Queries in flight ------------------------------------------------- */
 
-/* Gives every waiter a reference, or -ENOMEM. */
+/* Gives every waiter a reference, or what there was a lack of. */
 static void
-serve(struct name *name, struct aw__answer *answer)
+serve(struct name *name, struct aw__answer *answer, int lack)
 {
 	struct aw__wait_node *node;
 
 	while ((node = name->head) != NULL) {
 		aw__waiters_remove(&name->head, &name->tail, node);
 		node->n = 1;	/* the name is not in flight any more */
-		if (!aw__wake(&node->wait, answer ? 0 : -ENOMEM))
+		if (!aw__wake(&node->wait, lack))
 			continue;
 		node->data = answer;
 		if (answer)
@@ -201,11 +202,12 @@ answered(void *arg)
 	struct names *names = name->names;
 	struct aw__query *query = aw_job_memory(name->job);
 	struct aw__answer *answer = query->answer;
+	int lack = query->lack;
 
 	query->answer = NULL;
 	aw_job_free(name->job);
 	name->job = NULL;
-	serve(name, answer);
+	serve(name, answer, lack);
 	if (!answer) {
 		forget(name);
 		return;
@@ -255,8 +257,19 @@ leave_alone(struct name *name)
 	forget(name);
 }
 
+/* Nothing was learned of the name, and nothing is remembered. */
 static int
-wait_answer(struct aw_task *self, struct name *name, struct aw__answer **ret)
+fail_lack(const char *host, int lack)
+{
+	aw_fail(lack, "the address of host '%s': %s", host, aw_strerror(lack));
+	aw_error_edit()->sent = AW_NOT_SENT;
+	return lack;
+}
+
+/* The name may be gone when it returns, host not. */
+static int
+wait_answer(struct aw_task *self, struct name *name, const char *host,
+	    struct aw__answer **ret)
 {
 	struct aw__wait_node node = {
 		.wait = AW__WAIT_INIT(self, "the address of a host", name)
@@ -269,7 +282,7 @@ wait_answer(struct aw_task *self, struct name *name, struct aw__answer **ret)
 		return r;
 	}
 	if (node.wait.value < 0)
-		return aw_fail(node.wait.value, "no memory for addresses");
+		return fail_lack(host, node.wait.value);
 	*ret = node.data;
 	return 0;
 }
@@ -320,5 +333,5 @@ aw__names_get(struct aw_task *self, const char *host, struct aw__answer **ret)
 		if (r < 0)
 			return r;
 	}
-	return wait_answer(self, name, ret);
+	return wait_answer(self, name, host, ret);
 }

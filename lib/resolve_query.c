@@ -131,19 +131,37 @@ failed(int eai, int error)
 	return answer;
 }
 
+/* A query that could not open its files or its socket has learned nothing of
+ * the name, whatever it says: "not known" (EAI_NONAME) is what it makes of
+ * EMFILE as often as EAI_SYSTEM. -errno; 0: the answer is one. */
+static int
+lack(int eai, int error)
+{
+	if (eai == EAI_MEMORY)
+		return -ENOMEM;
+	return error == EMFILE || error == ENFILE || error == ENOMEM ? -error
+								     : 0;
+}
+
 static void
 run(void *memory)
 {
 	struct aw__query *query = memory;
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 	struct addrinfo *list = NULL;
-	int eai = getaddrinfo(query->host, NULL, &hints, &list);
+	int eai;
 
-	if (eai == EAI_MEMORY)
-		return;
-	query->answer = eai ? failed(eai, errno) : gather_addresses(list);
-	if (!eai)
+	errno = 0;
+	eai = getaddrinfo(query->host, NULL, &hints, &list);
+	if (eai) {
+		query->lack = lack(eai, errno);
+		query->answer = query->lack ? NULL : failed(eai, errno);
+	} else {
+		query->answer = gather_addresses(list);
 		freeaddrinfo(list);
+	}
+	if (!query->answer && !query->lack)
+		query->lack = -ENOMEM;
 	if (query->answer && !query->answer->eai && query->answer->n == 0)
 		query->answer->eai = EAI_NONAME;
 }

@@ -56,9 +56,9 @@ AW_API AW_AWAITS AW_MUST_CHECK int aw_wait_fd(int fd, int events);
  * query at a time for a name, answers are kept for 30 s, failures for 5 s.
  * The two families alternate, in the system's order of preference.
  *
- * Return: 0; AW_ERESOLVE (native: the EAI_ code); -EINVAL; -ECANCELED;
- * -ETIME; -ETIMEDOUT (a budget); -EAGAIN (no thread); -EDEADLK; AW_EUSAGE;
- * -ENOMEM.
+ * Return: 0; AW_ERESOLVE (native: the EAI_ code); -EMFILE, -ENFILE (not
+ * remembered); -EINVAL; -ECANCELED; -ETIME; -ETIMEDOUT (a budget); -EAGAIN
+ * (no thread); -EDEADLK; AW_EUSAGE; AW_EFORK; -ENOMEM.
  * Lifetime: @host is copied.
  * Context: task.
  * Source: getaddrinfo(3); RFC 8305, section 4.

@@ -322,6 +322,31 @@ listens_without(void *arg)
 	return 0;
 }
 
+/* By the C library's getaddrinfo(), which cannot open its files. */
+static int
+looks_up_without(void *arg)
+{
+	AW_AUTO(aw_stream, client);
+	int port = aw_listener_port(listener), r;
+
+	(void)arg;
+	few_descriptors(0);
+	r = aw_tcp_connect(&client, "localhost", port);
+	many_descriptors();
+	note("%s", r < 0 ? aw_error()->message : "connected");
+	note("%s", name(r));
+	note("%s", name(aw_tcp_connect(&client, "localhost", port)));
+	return 0;
+}
+
+START_TEST(without_descriptors_a_name_is_not_called_unknown)
+{
+	ck_assert_int_eq(run_listener(looks_up_without), 0);
+	ck_assert_str_eq(noted, "the address of host 'localhost': Too many "
+			 "open files; EMFILE; ok; ");
+}
+END_TEST
+
 START_TEST(without_descriptors_nothing_is_opened)
 {
 	ck_assert_int_eq(run_listener(listens_without), 0);
@@ -425,6 +450,8 @@ main(void)
 	tcase_add_test(waiting, connections_that_were_gone_are_passed_over);
 	tcase_add_test(waiting, without_descriptors_it_waits_for_better_times);
 	tcase_add_test(waiting, a_stop_ends_the_pause);
+	tcase_add_test(waiting,
+		       without_descriptors_a_name_is_not_called_unknown);
 	tcase_add_test(waiting, without_descriptors_nothing_is_opened);
 	tcase_add_test(waiting, without_memory_nothing_is_left);
 	tcase_add_test(waiting,

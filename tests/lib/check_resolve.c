@@ -146,7 +146,7 @@ START_TEST(failures_name_the_host_and_the_cause)
 		"ERESOLVE 1 host 'missing.test' could not be resolved: "
 		"Name or service not known; "
 		"ERESOLVE 1 host 'system.test' could not be resolved: "
-		"Too many open files; ENOMEM; untouched 1; ");
+		"Input/output error; ENOMEM; untouched 1; ");
 }
 END_TEST
 
@@ -190,14 +190,23 @@ remembers_failures(void *arg)
 	ask("memory.test", 80);
 	ask("memory.test", 80);
 	note("asked %d", n_asked);
+	ask("lacking.test", 80);
+	note("%s", aw_error()->message);
+	ask("lacking.test", 80);
+	ask("unopened.test", 80);
+	ask("unopened.test", 80);
+	note("asked %d", n_asked);
 	return 0;
 }
 
-START_TEST(failures_are_kept_for_five_seconds)
+START_TEST(failures_are_kept_for_five_seconds_and_a_lack_is_not)
 {
 	ck_assert_int_eq(run_tasks(remembers_failures, NULL), 0);
 	ck_assert_str_eq(noted, "ERESOLVE; ERESOLVE; asked 1; ERESOLVE; "
-			 "asked 2; ENOMEM; ENOMEM; asked 4; ");
+			 "asked 2; ENOMEM; ENOMEM; asked 4; ENFILE; "
+			 "the address of host 'lacking.test': Too many open "
+			 "files in system; ENFILE; EMFILE; EMFILE; "
+			 "asked 8; ");
 }
 END_TEST
 
@@ -421,7 +430,8 @@ main(void)
 	tcase_add_test(tcase, families_alternate_and_doubles_are_dropped);
 	tcase_add_test(tcase, failures_name_the_host_and_the_cause);
 	tcase_add_test(tcase, good_answers_are_kept_for_thirty_seconds);
-	tcase_add_test(tcase, failures_are_kept_for_five_seconds);
+	tcase_add_test(tcase,
+		       failures_are_kept_for_five_seconds_and_a_lack_is_not);
 	tcase_add_test(tcase, the_name_not_used_for_longest_is_forgotten_first);
 	tcase_add_test(tcase, one_query_serves_all_and_a_cancel_disturbs_none);
 	tcase_add_test(tcase, names_that_hang_do_not_stop_the_others);

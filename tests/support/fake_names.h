@@ -73,8 +73,16 @@ getaddrinfo(const char *host, const char *service,
 	if (strcmp(host, "memory.test") == 0)
 		return EAI_MEMORY;
 	if (strcmp(host, "system.test") == 0) {
-		errno = EMFILE;
+		errno = EIO;
 		return EAI_SYSTEM;
+	}
+	if (strcmp(host, "lacking.test") == 0) {
+		errno = ENFILE;
+		return EAI_SYSTEM;
+	}
+	if (strcmp(host, "unopened.test") == 0) {
+		errno = EMFILE;
+		return EAI_NONAME;
 	}
 	if (strncmp(host, "slow", 4) == 0) {
 		sem_post(&began);

@@ -9,7 +9,9 @@
  *	                  .abandon: then the thread keeps the copy
  *
  * A call that has not begun is taken back from the queue, and only then does
- * the caller see its cancel: "not called" is a promise.
+ * the caller see its cancel: "not called" is a promise. With .abandon the
+ * caller cannot know which of the two it was; so .discard gets the copy
+ * whenever it was handed over and did not come back.
  */
 #include <await/offload.h>
 
@@ -25,8 +27,8 @@ struct call {
 	void (*discard)(void *copy);
 	struct aw_error *error;	/* of the thread */
 	int value;
-	bool called;
-	bool taken;		/* the caller has the value */
+	bool taken;		/* the copy is the caller's: it has the value,
+				 * or it was never handed over */
 	_Alignas(max_align_t) unsigned char copy[];
 };
 
@@ -38,7 +40,6 @@ run(void *memory)
 	struct call *call = memory;
 	struct aw__failure *failure = aw__failure_here();
 
-	call->called = true;
 	call->value = call->fn(call->copied ? call->copy : call->arg);
 	if (call->value < 0)
 		call->error = aw__failure_take(failure);
@@ -50,7 +51,7 @@ discard(void *memory)
 	struct call *call = memory;
 
 	aw_error_free(call->error);
-	if (call->discard && call->called && !call->taken)
+	if (call->discard && !call->taken)
 		call->discard(call->copy);
 }
 
@@ -122,7 +123,9 @@ offload(struct aw_task *self, const struct call *init, void *value,
 	if (size > 0)
 		memcpy(call->copy, value, size);
 	r = aw__job_submit(job);
-	if (r == 0)
+	if (r < 0)
+		call->taken = true;
+	else
 		r = wait_for(job, self, abandon);
 	if (r == 0) {
 		r = take_value(self, call);

@@ -44,8 +44,9 @@ struct aw_offload_options {
 	bool abandon;		/* aw_offload_copy(): a cancel is answered at
 				 * once; the thread ends the work on its own
 				 * copy */
-	void (*discard)(void *copy);	/* called with the copy when an
-				 * abandoned work has ended */
+	void (*discard)(void *copy);	/* with .abandon: called once with a
+				 * copy that did not come back, when its work
+				 * has ended or will not begin; in any thread */
 	void *spare[2];
 };
 
@@ -90,6 +91,11 @@ AW_API AW_AWAITS int aw_offload_with(int (*fn)(void *arg), void *arg,
  * @options: may be NULL
  *
  * Awaits; cancel point; with .abandon also while the work is at it.
+ *
+ * Who frees what the copy owns, with .abandon: after -ECANCELED, -ETIME or
+ * -ETIMEDOUT of a scope .discard does, whether @fn was called or not; after
+ * any other failure that is not the value of @fn nothing was handed over, and
+ * it is the caller's, as it is after a value of @fn.
  *
  * Return: as aw_offload_with(); -EINVAL (@size).
  * Lifetime: @value is not touched after it returned.

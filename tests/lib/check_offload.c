@@ -13,8 +13,8 @@
 #include "job.h"
 #include "tasks.h"
 
-static sem_t began, gate, ended;
-static atomic_int n_calls, n_discards;
+static sem_t began, gate;
+static atomic_int n_calls;
 static pthread_t loop_thread;
 
 static void
@@ -22,9 +22,7 @@ setup(void)
 {
 	sem_init(&began, 0, 0);
 	sem_init(&gate, 0, 0);
-	sem_init(&ended, 0, 0);
 	atomic_store(&n_calls, 0);
-	atomic_store(&n_discards, 0);
 	loop_thread = pthread_self();
 }
 
@@ -334,82 +332,6 @@ START_TEST(a_cancelled_scope_calls_nothing)
 }
 END_TEST
 
-/* --- Abandoning -------------------------------------------------------- */
-
-static int
-fills_late(void *copy)
-{
-	atomic_fetch_add(&n_calls, 1);
-	sem_post(&began);
-	take(&gate);
-	return fills(copy);
-}
-
-static void
-discards(void *copy)
-{
-	const struct block *block = copy;
-
-	if (block->n == 5)
-		atomic_fetch_add(&n_discards, 1);
-	sem_post(&ended);
-}
-
-static int
-abandons(void *arg)
-{
-	struct block block = { .n = 4 };
-	int r;
-
-	(void)arg;
-	r = aw_offload_copy(fills_late, &block, .abandon = true,
-			    .discard = discards);
-	note("%s %d %s", name(r), block.n, aw_error()->reason);
-	return 0;
-}
-
-static int
-cancels_abandoned(void *arg)
-{
-	struct aw_task *task = aw_spawn("abandons", abandons, NULL);
-
-	(void)arg;
-	let_others_run();
-	take(&began);
-	aw_cancel(task, "impatience");
-	return aw_join(task, NULL);
-}
-
-START_TEST(an_abandoned_call_ends_by_itself)
-{
-	ck_assert_int_eq(run_tasks(cancels_abandoned, NULL), 0);
-	ck_assert_str_eq(noted, "ECANCELED 4 impatience; ");
-	ck_assert_int_eq(n_discards, 0);
-	sem_post(&gate);
-	take(&ended);
-	ck_assert_int_eq(n_discards, 1);
-}
-END_TEST
-
-static int
-does_not_discard(void *arg)
-{
-	struct block block = { .n = 4 };
-
-	(void)arg;
-	note("%d", aw_offload_copy(fills, &block, .abandon = true,
-				   .discard = discards));
-	return 0;
-}
-
-START_TEST(a_call_that_was_waited_for_is_not_discarded)
-{
-	ck_assert_int_eq(run_tasks(does_not_discard, NULL), 0);
-	ck_assert_str_eq(noted, "5; ");
-	ck_assert_int_eq(n_discards, 0);
-}
-END_TEST
-
 /* --- Short of memory --------------------------------------------------- */
 
 static int
@@ -482,8 +404,6 @@ main(void)
 	tcase_add_test(tcase, a_deadline_does_not_end_a_call_that_runs);
 	tcase_add_test(tcase, a_call_that_waits_for_a_thread_is_taken_back);
 	tcase_add_test(tcase, a_cancelled_scope_calls_nothing);
-	tcase_add_test(tcase, an_abandoned_call_ends_by_itself);
-	tcase_add_test(tcase, a_call_that_was_waited_for_is_not_discarded);
 	tcase_add_test(tcase, without_memory_nothing_is_called);
 	tcase_add_test(tcase, every_caller_gets_its_own_value);
 	suite_add_tcase(suite, tcase);

@@ -99,10 +99,13 @@ attempt(const struct retry *retry, int (*fn)(void *arg), void *arg,
 	return r;
 }
 
+/* A cancel and a deadline come from scopes of the user, who has said enough.
+ * An unknown outcome is repeated only if .retry_if says so: the user alone
+ * knows that doing it twice does no harm. */
 static bool
 again(const struct retry *retry, int r, void *arg, bool late)
 {
-	if (r >= 0)
+	if (r >= 0 || r == AW_ECANCELED || r == AW_ETIME)
 		return false;
 	if (retry->retry_if) {
 		AW__CALLBACK("the function .retry_if");

@@ -53,8 +53,10 @@ struct aw_retry_options {
 	double cap;		/* seconds, any backoff at most (30) */
 	double each;		/* seconds for one attempt (no limit of its
 				 * own); it then fails with -ETIMEDOUT */
-	bool (*retry_if)(int r, void *arg);	/* (aw_is_retryable, and
-				 * AW_ETIMEDOUT under .each); as on_retry */
+	bool (*retry_if)(int r, void *arg);	/* may it be repeated?  Not
+				 * asked about -ECANCELED and -ETIME.
+				 * (aw_is_retryable, and AW_ETIMEDOUT under
+				 * .each); as on_retry */
 	double total;		/* seconds: no attempt begins later than this
 				 * after the first; those that run are not
 				 * cut off (no limit) */
@@ -77,8 +79,9 @@ struct aw_retry_options {
  * @arg: handed to @fn, .retry_if and .on_retry
  * @options: may be NULL
  *
- * Awaits; cancel point.  What must not be repeated is not: a cancel, a passed
- * deadline, an outcome that is not known, whatever .retry_if says of others.
+ * Awaits; cancel point.  A cancel and a passed deadline (-ECANCELED, -ETIME)
+ * are never repeated.  An outcome that is not known (AW_EUNKNOWN) is repeated
+ * only if .retry_if says so: say it where doing it twice does no harm.
  *
  * Return: the value of the last call of @fn, with its detail; -ECANCELED;
  * -ETIME (before the first call); -EINVAL; -EDEADLK; AW_EUSAGE.

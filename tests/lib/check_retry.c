@@ -128,6 +128,39 @@ START_TEST(the_predicate_decides)
 }
 END_TEST
 
+static bool
+always(int r, void *arg)
+{
+	(void)arg;
+	note("asked about %s", name(r));
+	return true;
+}
+
+static int
+beyond_the_predicate(void *arg)
+{
+	struct script cancel = ALWAYS(AW_ECANCELED), late = ALWAYS(AW_ETIME);
+	struct script unknown = ALWAYS(AW_EUNKNOWN), alone = unknown;
+
+	(void)arg;
+	note_result(&cancel, aw_retry(play, &cancel, .retry_if = always));
+	note_result(&late, aw_retry(play, &late, .retry_if = always));
+	note_result(&alone, aw_retry(play, &alone));
+	note_result(&unknown, aw_retry(play, &unknown, .retry_if = always,
+				       .attempts = 2));
+	return 0;
+}
+
+START_TEST(no_predicate_repeats_a_cancel_or_a_deadline)
+{
+	ck_assert_int_eq(run_tasks(beyond_the_predicate, NULL), 0);
+	ck_assert_str_eq(noted, "ECANCELED 'call 1' after 1; "
+			 "ETIME 'call 1' after 1; "
+			 "EUNKNOWN 'call 1' after 1; asked about EUNKNOWN; "
+			 "EUNKNOWN 'call 2' after 2; ");
+}
+END_TEST
+
 /* --- Time -------------------------------------------------------------- */
 
 /* Full jitter: pause n is below min(cap, base * 2^n), and not always short. */
@@ -385,6 +418,7 @@ main(void)
 	tcase_add_test(tcase, passing_failures_are_repeated_five_times_in_all);
 	tcase_add_test(tcase, attempts_can_be_counted_and_endless);
 	tcase_add_test(tcase, the_predicate_decides);
+	tcase_add_test(tcase, no_predicate_repeats_a_cancel_or_a_deadline);
 	tcase_add_test(tcase, pauses_grow_up_to_the_cap);
 	tcase_add_test(tcase,
 		       a_pause_that_would_outlast_the_deadline_is_not_begun);

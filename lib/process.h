@@ -42,7 +42,9 @@ struct aw__spawn {
 	int stdio[3];			/* descriptors, or AW_NONE, AW_STDOUT */
 	const int *fds;			/* to be kept open */
 	int n_fds;
-	bool new_group;
+	struct aw_stream_options streams;	/* of our ends */
+	bool new_group, new_session;
+	int umask;			/* -1: as it is */
 	int pidfd;			/* the result */
 	pid_t pid;
 	const char *failed;		/* static: where; NULL: it runs */

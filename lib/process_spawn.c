@@ -151,8 +151,12 @@ child(void *arg)
 	struct child *c = arg;
 	const struct aw__spawn *s = c->spawn;
 
-	if (s->new_group && syscall(SYS_setpgid, 0, 0) < 0)
+	if (s->new_session && syscall(SYS_setsid) < 0)
+		give_up(c, "its session");
+	if (s->new_group && !s->new_session && syscall(SYS_setpgid, 0, 0) < 0)
 		give_up(c, "its process group");
+	if (s->umask >= 0)
+		syscall(SYS_umask, s->umask);
 	if (!place(c))
 		give_up(c, "its descriptors 0 to 2");
 	if (!seal(s))

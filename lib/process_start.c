@@ -92,7 +92,11 @@ settle(struct aw__spawn *s, const struct aw_process_options *o)
 		.env = o->env ? o->env : (const char *const *)environ,
 		.cwd = o->cwd, .stdio = { o->in, o->out, o->err },
 		.fds = o->fds, .n_fds = o->n_fds,
-		.new_group = o->new_group, .pidfd = -1,
+		.streams = { .size = sizeof s->streams, .limit = o->limit,
+			     .high = o->high },
+		.new_group = o->new_group, .new_session = o->new_session,
+		.umask = o->umask == AW_NONE ? 0 : o->umask ? o->umask : -1,
+		.pidfd = -1,
 	};
 	if (!(o->grace >= 0 || o->grace == AW_NONE))
 		return aw_fail(-EINVAL, ".grace = %g: seconds, or AW_NONE",
@@ -100,6 +104,9 @@ settle(struct aw__spawn *s, const struct aw_process_options *o)
 	if (o->max < 0)
 		return aw_fail(-EINVAL, ".max = %lld: bytes, 1 or more",
 			       (long long)o->max);
+	if (o->umask < AW_NONE || o->umask > 0777)
+		return aw_fail(-EINVAL, ".umask = 0%o: 0..0777, or AW_NONE",
+			       (unsigned)o->umask);
 	r = check_stdio(s);
 	if (r == 0)
 		r = check_fds(s);
@@ -115,7 +122,7 @@ keep_options(struct aw_process *p, const struct aw_process_options *o)
 	p->grace = o->grace == 0 ? GRACE : o->grace < 0 ? 0
 		: o->grace >= AW_FOREVER ? AW__NEVER : o->grace;
 	p->max = max >= AW_FOREVER ? SIZE_MAX / 4 : (size_t)max;
-	p->new_group = o->new_group;
+	p->new_group = o->new_group || o->new_session;
 }
 
 /* --- Where the program may be ------------------------------------------ */
@@ -177,7 +184,7 @@ open_pipe(struct aw_process *p, struct aw__spawn *s, int theirs[3], int i)
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return aw_fail(-errno, "a pipe for %s: %s", names[i],
 			       aw_strerror(-errno));
-	r = aw_stream_from_fd(&p->streams[i], ends[i == 0]);
+	r = aw_stream_from_fd_with(&p->streams[i], ends[i == 0], &s->streams);
 	if (r < 0) {
 		close(ends[i == 0]);
 		close(ends[i != 0]);

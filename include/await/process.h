@@ -67,6 +67,12 @@ struct aw_process_options {
 	struct aw_bytes input;	/* of aw_process_run(); none */
 	bool new_group;		/* leader of a process group: signals go to
 				 * all of it */
+	bool new_session;	/* leader of a session without a terminal, and
+				 * so of a process group */
+	int umask;		/* 01..0777; AW_NONE: 0; the program's */
+	int64_t limit, high;	/* of its streams, as of aw_tcp_connect(): the
+				 * longest line, and what may wait to be sent;
+				 * 64 KiB */
 	void *spare[4];
 };
 

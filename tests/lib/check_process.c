@@ -116,14 +116,19 @@ surroundings(void *arg)
 	shell("echo $AWAIT_TEST_X");
 	shell("ps -o pgid= -p $$ | grep -qw $$ && echo leads",
 	      .new_group = true);
+	shell("ps -o sid= -p $$ | grep -qw $$ && echo leads",
+	      .new_session = true);
+	shell("umask", .umask = 0127);
+	shell("umask", .umask = AW_NONE);
 	return 0;
 }
 
-START_TEST(environment_folder_and_group_are_as_asked)
+START_TEST(environment_folder_group_and_umask_are_as_asked)
 {
 	ck_assert_int_eq(run_world(surroundings, NULL), 0);
 	ck_assert_str_eq(noted, "0 PATH=/usr/bin:/bin\nX=1\n; 0 /usr/bin\n; "
-			 "0 inherited\n; 0 leads\n; ");
+			 "0 inherited\n; 0 leads\n; 0 leads\n; 0 0127\n; "
+			 "0 0000\n; ");
 }
 END_TEST
 
@@ -365,7 +370,8 @@ bad_options(void *arg)
 		{ .in = -7 }, { .in = AW_STDOUT }, { .out = closed },
 		{ .grace = -2 }, { .max = -1 }, { .n_fds = 1 },
 		{ .n_fds = 1, .fds = &low }, { .n_fds = 1, .fds = &closed },
-		{ .grace = NAN },
+		{ .grace = NAN }, { .umask = 01000 }, { .umask = -2 },
+		{ .out = AW_PIPE, .limit = -1 },
 	};
 
 	(void)arg;
@@ -383,7 +389,8 @@ START_TEST(options_that_make_no_sense_are_refused)
 {
 	ck_assert_int_eq(run_world(bad_options, NULL), 0);
 	ck_assert_str_eq(noted, "EINVAL; EINVAL; EBADF; EINVAL; EINVAL; "
-			 "EINVAL; EINVAL; EBADF; EINVAL; ");
+			 "EINVAL; EINVAL; EBADF; EINVAL; EINVAL; EINVAL; "
+			 "EINVAL; ");
 }
 END_TEST
 
@@ -410,7 +417,7 @@ main(void)
 		       exit_codes_and_signals_are_told_as_often_as_asked);
 	tcase_add_test(tcase, every_task_that_waits_is_told);
 	tcase_add_test(tcase, a_wait_that_is_cut_short_ends_nothing);
-	tcase_add_test(tcase, environment_folder_and_group_are_as_asked);
+	tcase_add_test(tcase, environment_folder_group_and_umask_are_as_asked);
 	tcase_add_test(tcase, nothing_but_what_was_named_is_open_in_the_child);
 	tcase_add_test(tcase, the_standard_descriptors_lead_where_they_should);
 	tcase_add_test(tcase,

@@ -131,6 +131,59 @@ START_TEST(an_output_without_end_meets_the_limit)
 END_TEST
 
 static int
+long_line(int64_t limit)
+{
+	AW_AUTO(aw_process, p);
+	struct aw_bytes line = { NULL, 0 };
+	int r;
+
+	AW_TRY(aw_process_start(&p, AW_ARGV("sh", "-c", "head -c 100000 "
+					    "/dev/zero | tr '\\0' x; echo"),
+				.out = AW_PIPE, .limit = limit));
+	r = aw_stream_line(aw_process_out(p), &line);
+	note("%s %zu", name(r), line.size);
+	return 0;
+}
+
+static int
+long_lines(void *arg)
+{
+	(void)arg;
+	AW_TRY(long_line(0));
+	return long_line(200000);
+}
+
+START_TEST(a_line_may_be_as_long_as_the_limit_of_the_process)
+{
+	ck_assert_int_eq(run_world(long_lines, NULL), 0);
+	ck_assert_str_eq(noted, "ELIMIT 0; got 100000; ");
+}
+END_TEST
+
+static int
+feeds_slowly(void *arg)
+{
+	AW_AUTO(aw_process, p);
+	struct aw_stream_counts n;
+
+	(void)arg;
+	AW_TRY(aw_process_start(&p, FOREVER, .in = AW_PIPE, .high = 300000));
+	AW_TRY(aw_stream_write(aw_process_in(p), aw_bytes(block, 250000)));
+	AW_TRY(aw_sleep(0.01));
+	n = aw_stream_counts(aw_process_in(p));
+	note("%d, %s", (int)n.written, n.sent < n.written ? "not all sent"
+							   : "sent");
+	return 0;
+}
+
+START_TEST(more_may_wait_to_be_sent_to_a_process)
+{
+	ck_assert_int_eq(run_world(feeds_slowly, NULL), 0);
+	ck_assert_str_eq(noted, "250000, not all sent; ");
+}
+END_TEST
+
+static int
 a_gigabyte(void *arg)
 {
 	AW_AUTO(aw_process, p);
@@ -330,6 +383,9 @@ main(void)
 		       no_pipe_that_is_full_or_closed_holds_up_the_others);
 	tcase_add_test(tcase, a_dialogue_line_by_line_and_then_the_rest);
 	tcase_add_test(tcase, an_output_without_end_meets_the_limit);
+	tcase_add_test(tcase,
+		       a_line_may_be_as_long_as_the_limit_of_the_process);
+	tcase_add_test(tcase, more_may_wait_to_be_sent_to_a_process);
 	tcase_add_test(tcase, a_gigabyte_goes_through_a_stream);
 	tcase_add_test(tcase,
 		       a_run_that_is_cut_short_takes_the_process_with_it);

@@ -14,7 +14,6 @@
  */
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,7 +23,6 @@
 
 #define LAST_WAIT 5.0			/* seconds after SIGKILL */
 #define LOOK_AGAIN 0.02
-#define TO_GROUP 4u			/* PIDFD_SIGNAL_PROCESS_GROUP, 6.9 */
 
 /* linux/pidfd.h of 6.15 */
 struct info {
@@ -85,47 +83,6 @@ unwatch(struct aw_process *p)
 	aw__process_unref(p);
 }
 
-/* --- Signals ----------------------------------------------------------- */
-
-/* Below 6.9 by number: good as long as the leader was not reaped. */
-static int
-signal_group(const struct aw_process *p, int number)
-{
-	if (syscall(SYS_pidfd_send_signal, p->pidfd, number, NULL,
-		    TO_GROUP) == 0)
-		return 0;
-	if (errno != EINVAL)
-		return -errno;
-	if (p->ended)
-		return -ESRCH;
-	return kill(-p->pid, number) < 0 ? -errno : 0;
-}
-
-static int
-send(const struct aw_process *p, int number)
-{
-	if (p->new_group)
-		return signal_group(p, number);
-	if (p->ended)
-		return -ESRCH;
-	return syscall(SYS_pidfd_send_signal, p->pidfd, number, NULL, 0) < 0
-		? -errno : 0;
-}
-
-int
-aw_process_signal(struct aw_process *process, int number)
-{
-	int r = aw__process_check(process);
-
-	if (r < 0)
-		return r;
-	r = send(process, number);
-	if (r < 0)
-		return aw_fail(r, "signal %d to process %d: %s", number,
-			       (int)process->pid, aw_strerror(r));
-	return 0;
-}
-
 /* --- The end of the child ---------------------------------------------- */
 
 /* Somebody else has reaped it: the kernel may still know how it ended. */
@@ -148,7 +105,9 @@ static void
 look(struct aw_process *p)
 {
 	siginfo_t info = { 0 };
-	int r = waitid(P_PIDFD, (id_t)p->pidfd, &info, WEXITED | WNOHANG);
+	bool keep = aw__process_must_stay(p);
+	int r = waitid(P_PIDFD, (id_t)p->pidfd, &info,
+		       WEXITED | WNOHANG | (keep ? WNOWAIT : 0));
 
 	if (r == 0 && info.si_pid == 0) {
 		aw_fd_watch(p->watch, 0, NULL, NULL);
@@ -160,6 +119,7 @@ look(struct aw_process *p)
 	else
 		p->status = info.si_code == CLD_EXITED ? info.si_status
 						       : -info.si_status;
+	p->kept = keep && r == 0;
 	p->ended = true;
 	unwatch(p);
 }
@@ -191,7 +151,7 @@ on_patience(EV_P_ ev_timer *timer, int revents)
 	(void)revents;
 	ev_ref(loop);
 	if (p->mark == aw_fork_mark())
-		aw_ignore(send(p, SIGKILL));
+		aw_ignore(aw__process_send(p, SIGKILL));
 }
 
 /* --- Ending it --------------------------------------------------------- */
@@ -204,10 +164,10 @@ ask(struct aw_process *p)
 		return;
 	p->asked = true;
 	if (p->grace <= 0) {
-		aw_ignore(send(p, SIGKILL));
+		aw_ignore(aw__process_send(p, SIGKILL));
 		return;
 	}
-	aw_ignore(send(p, SIGTERM));
+	aw_ignore(aw__process_send(p, SIGTERM));
 	if (p->grace < AW__NEVER)
 		start_timer(p, &p->patience, p->grace);
 }
@@ -235,12 +195,11 @@ reap(void *process)
 	struct aw_task *self = aw__self();
 
 	if (await_end(p, self, AW__NEVER, 0) < 0) {
-		aw_ignore(send(p, SIGKILL));
+		aw_ignore(aw__process_send(p, SIGKILL));
 		aw_ignore(await_end(p, self, aw_now() + LAST_WAIT,
 				    AW__WAIT_FIRM));
 	}
-	if (p->new_group)
-		aw_ignore(signal_group(p, SIGKILL));
+	aw__process_end_group(p);
 	unwatch(p);
 	aw__process_unref(p);
 	return 0;
@@ -258,7 +217,8 @@ end_unattended(struct aw_process *p)
 		return true;
 	}
 	p->refs--;
-	aw_ignore(send(p, SIGKILL));
+	p->unattended = true;
+	aw_ignore(aw__process_send(p, SIGKILL));
 	return false;
 }
 
@@ -282,8 +242,8 @@ let_go(struct aw_process *p)
 {
 	if (!p->ended && !p->gone)
 		aw_ignore(!end_unattended(p));
-	else if (p->new_group)
-		aw_ignore(signal_group(p, SIGKILL));
+	else
+		aw__process_end_group(p);
 	aw__process_unref(p);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Processes between their files: process.c (life), process_start.c (the
- * loop's side of a start), process_spawn.c (the helper thread's and the
- * child's), process_run.c (communicating). doc/internals/process.md draws the
- * whole.
+ * Processes between their files: process.c (life), process_signal.c (signals
+ * and groups), process_start.c (the loop's side of a start), process_spawn.c
+ * (the helper thread's and the child's), process_run.c (communicating).
+ * doc/internals/process.md draws the whole.
  */
 #ifndef AW__PROCESS_H
 #define AW__PROCESS_H
@@ -22,6 +22,9 @@ struct aw_process {
 	bool new_group;
 	bool asked;			/* SIGTERM was sent */
 	bool ended;
+	bool kept;			/* ended, but its number is still its
+					 * own: a group below Linux 6.9 */
+	bool unattended;		/* nobody but the watch is left */
 	bool gone;			/* the loop has ended */
 	int code;			/* 0, or why there is no status */
 	int status;
@@ -61,6 +64,12 @@ void aw__process_drop(struct aw_process *p);
 /* It runs: pidfd and pid are set. Cannot fail. */
 void aw__process_runs(struct aw_process *p);
 void aw__process_unref(struct aw_process *p);
+/* process_signal.c: to the group, if it has one. -ESRCH: it has ended. */
+int aw__process_send(const struct aw_process *p, int number);
+/* Must its leader, when it ends, not be reaped before the group is killed? */
+bool aw__process_must_stay(const struct aw_process *p);
+/* The handle has gone, and with it what is left of the group. */
+void aw__process_end_group(struct aw_process *p);
 /* First line of every call. */
 int aw__process_check(const struct aw_process *p);
 

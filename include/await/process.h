@@ -266,7 +266,8 @@ AW_API struct aw_stream *aw_process_err(const struct aw_process *process);
  * is closed already
  *
  * Closes the pipes.  A process that still runs gets SIGTERM, and after .grace
- * seconds SIGKILL.  Then it is reaped; what is left of a group is killed.
+ * seconds SIGKILL.  Then it is reaped; what is left of a group is killed
+ * (below Linux 6.9 not if the program itself reaped the leader).
  *
  * Awaits; cancel point.  An interrupted one goes on as aw_process_abort().
  *

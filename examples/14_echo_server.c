@@ -44,8 +44,8 @@ ask(const char *name)
 	AW_TIMEOUT(10);
 	AW_TRY(aw_tcp_connect(&s, "127.0.0.1", aw_listener_port(listener)));
 	AW_TRY(aw_stream_printf(s, "hello, %s\n", name));
-	AW_TRY(aw_stream_line(s, &line));
-	printf("%s hears: %.*s\n", name, AW_ARG(line));
+	AW_TRY(aw_stream_until(s, &line, aw_text("\n")));
+	printf("%s hears: %.*s", name, AW_ARG(line));
 	return aw_stream_close(&s);
 }
 

@@ -39,8 +39,8 @@ talk(void)
 					     "do echo $(($line)); done"),
 				.in = AW_PIPE, .out = AW_PIPE));
 	AW_TRY(aw_stream_write(aw_process_in(sh), aw_text("6 * 7\n")));
-	AW_TRY(aw_stream_line(aw_process_out(sh), &answer));
-	printf("sh: 6 * 7 = %.*s\n", AW_ARG(answer));
+	AW_TRY(aw_stream_until(aw_process_out(sh), &answer, aw_text("\n")));
+	printf("sh: 6 * 7 = %.*s", AW_ARG(answer));
 	return aw_process_close(&sh);
 }
 

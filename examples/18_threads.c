@@ -23,7 +23,7 @@ answer(struct aw_stream *stream, void *arg)
 	struct aw_bytes line;
 	int square;
 
-	AW_TRY(aw_stream_line(stream, &line));
+	AW_TRY(aw_stream_until(stream, &line, aw_text("\n")));
 	AW_TRY(aw_db_one((struct aw_db *)arg, AW_INTO(&square), "SELECT $1 * "
 			 "$1::int", strtol(line.data, NULL, 10)));
 	return aw_stream_printf(stream, "%d\n", square);
@@ -39,7 +39,7 @@ ask(void)
 		AW_AUTO(aw_stream, stream);
 		AW_TRY(aw_tcp_connect(&stream, "127.0.0.1", port));
 		AW_TRY(aw_stream_printf(stream, "%d\n", i));
-		AW_TRY(aw_stream_line(stream, &line));
+		AW_TRY(aw_stream_until(stream, &line, aw_text("\n")));
 		right += strtol(line.data, NULL, 10) == i * i;
 	}
 	aw_stop();		/* in every thread, as SIGTERM does */

@@ -10,6 +10,7 @@
  */
 #include <await/await.h>
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -42,7 +43,7 @@ ask(int port)
 	return aw_stream_line(stream, &line);
 }
 
-static pid_t pid[3];
+static pid_t pid[3];		/* 0: not started */
 
 static int
 look_after(void *arg)
@@ -56,11 +57,17 @@ look_after(void *arg)
 	if (bind(fd, (struct sockaddr *)&at, size) < 0 || listen(fd, 99) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&at, &size) < 0)
 		return aw_fail(AW_ECONNECT, "no port to listen on");
-	for (i = 0; i < 3; i++)
-		if ((pid[i] = fork()) == 0) {
+	for (i = 0; i < 3; i++) {
+		pid_t child = fork();
+
+		if (child < 0)
+			return aw_fail(-errno, "a worker could not be forked");
+		if (child == 0) {
 			AW_TRY(aw_reinit());	/* the loop is the parent's */
 			_exit(aw_run(work, &fd) != AW_ECANCELED);
 		}
+		pid[i] = child;
+	}
 	for (i = 0; i < 30; i++)
 		n += ask(ntohs(at.sin_port)) > 0;
 	printf("3 workers answered %d questions\n", n);
@@ -71,7 +78,7 @@ int
 main(void)
 {
 	int i, n = 0, r = aw_main(look_after, NULL);
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < 3 && pid[i] > 0; i++) {
 		kill(pid[i], SIGTERM);
 		n += waitpid(pid[i], NULL, 0) == pid[i];
 	}

@@ -7,12 +7,13 @@
  *	{
  *		AW_AUTO(aw_process, p);
  *		struct aw_bytes line;
- *		int n = 0, status;
+ *		int n = 0, r, status;
  *
  *		AW_TRY(aw_process_start(&p, AW_ARGV("git", "log", "--oneline"),
  *					.out = AW_PIPE));
- *		while (aw_stream_line(aw_process_out(p), &line) > 0)
+ *		while ((r = aw_stream_line(aw_process_out(p), &line)) > 0)
  *			n++;
+ *		AW_TRY(r);	or it would write to whom nobody listens
  *		AW_TRY(aw_process_wait(p, &status));
  *		return status == 0 ? n : -EIO;
  *	}

@@ -10,8 +10,8 @@
  *
  *		AW_TRY(aw_tcp_connect(&s, "example.org", 7));
  *		AW_TRY(aw_stream_write(s, aw_text("hello\n")));
- *		AW_TRY(aw_stream_line(s, &line));
- *		printf("%.*s\n", AW_ARG(line));
+ *		AW_TRY(aw_stream_until(s, &line, aw_text("\n")));
+ *		printf("%.*s", AW_ARG(line));
  *		return aw_stream_close(&s);
  *	}
  *
@@ -212,7 +212,8 @@ AW_API AW_AWAITS AW_MUST_CHECK int aw_stream_chunk(struct aw_stream *stream,
  * @ret: without its end, which is "\n" or "\r\n"; may be empty
  *
  * Awaits; cancel point.  Bytes after the last line end are a line too; where
- * that would be half a message, use aw_stream_until().
+ * that would be half a message, or where a line must come, use
+ * aw_stream_until(): there the end is a failure, which AW_TRY() returns.
  *
  * Return: 1; 0 (the peer has ended the stream); AW_ELIMIT (no line end
  * within .limit bytes: they are all there for the next call); else as

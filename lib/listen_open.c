@@ -29,6 +29,7 @@ copy_options(struct aw_listen_options *ret,
 	o.backlog = o.backlog ? o.backlog : BACKLOG;
 	o.stream.size = sizeof o.stream;
 	AW_TRY(aw__stream_options(&o.stream, &o.stream));
+	o.stream.local = NULL;		/* of connects alone, and not copied */
 	*ret = o;
 	return 0;
 }

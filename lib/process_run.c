@@ -13,8 +13,6 @@
 #include "process.h"
 #include "stream.h"
 
-#define FIRST_ROOM 4096
-
 struct source {
 	const struct aw_process *process;
 	bool piped;			/* there was a stream at the begin */
@@ -25,8 +23,7 @@ struct sink {
 	const struct aw_process *process;
 	bool piped;
 	int i;				/* of its streams */
-	struct aw__buffer bytes;
-	size_t max;
+	struct aw_bytes *ret;
 	const char *name;
 };
 
@@ -58,42 +55,15 @@ feed(void *arg)
 	return r == -EPIPE ? 0 : r;
 }
 
-/* Twice as much as before, with a place for the NUL. */
-static int
-make_room(struct sink *sink)
-{
-	struct aw__buffer *b = &sink->bytes;
-
-	if (b->room - b->end > 1)
-		return 0;
-	if (!aw__buffer_reserve(b, b->end < FIRST_ROOM ? FIRST_ROOM : b->end,
-				SIZE_MAX / 2))
-		return aw_fail(-ENOMEM, "no memory for the output of a "
-			       "process");
-	return 0;
-}
-
 static int
 collect(void *arg)
 {
 	struct sink *sink = arg;
-	struct aw__buffer *b = &sink->bytes;
 	struct aw_stream *from = NULL;
-	int r;
 
-	for (;;) {
-		AW_TRY(make_room(sink));
-		AW_TRY(open_stream(sink->process, sink->i, &from));
-		r = aw_stream_read(from, b->data + b->end,
-				   b->room - b->end - 1);
-		if (r <= 0)
-			return r;
-		b->end += (size_t)r;
-		if (b->end > sink->max)
-			return aw_fail(AW_ELIMIT, "%s of a process is longer "
-				       "than %zu bytes (.max)", sink->name,
-				       sink->max);
-	}
+	AW_TRY(open_stream(sink->process, sink->i, &from));
+	return aw__stream_slurp(from, sink->ret, sink->process->max,
+				sink->name);
 }
 
 static int
@@ -112,34 +82,21 @@ exchange(struct source *source, struct sink sinks[2])
 
 /* --- What users call --------------------------------------------------- */
 
-static struct aw_bytes
-finish(struct sink *sink)
-{
-	struct aw__buffer *b = &sink->bytes;
-
-	if (!b->data)
-		return aw_bytes(NULL, 0);
-	b->data[b->end] = '\0';
-	return aw_bytes(b->data, b->end);
-}
-
 static int
 communicate(struct aw_process *p, struct aw_output *o, struct aw_bytes input)
 {
 	struct source source = { p, p->streams[0] != NULL, input };
 	struct sink sinks[2] = {
-		{ p, p->streams[1] != NULL, 1, .max = p->max,
-		  .name = "the standard output" },
-		{ p, p->streams[2] != NULL, 2, .max = p->max,
-		  .name = "the standard error" },
+		{ p, p->streams[1] != NULL, 1, &o->out,
+		  "the standard output of a process" },
+		{ p, p->streams[2] != NULL, 2, &o->err,
+		  "the standard error of a process" },
 	};
 	int r = aw_checkpoint();
 
 	if (r == 0)
 		r = exchange(&source, sinks);
 
-	o->out = finish(&sinks[0]);
-	o->err = finish(&sinks[1]);
 	return r < 0 ? r : aw_process_wait(p, &o->status);
 }
 

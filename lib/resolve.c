@@ -85,8 +85,8 @@ numeric_6(struct sockaddr_in6 *in6, const char *host)
 	return inet_pton(AF_INET6, copy, &in6->sin6_addr) == 1;
 }
 
-static bool
-numeric(struct aw_address *a, const char *host)
+bool
+aw__address_numeric(struct aw_address *a, const char *host)
 {
 	void *sockaddr = &a->sockaddr;
 	struct sockaddr_in *in = sockaddr;
@@ -168,7 +168,7 @@ aw_resolve(struct aw_addresses **ret, const char *host, int port)
 	r = copy_host(name, host);
 	if (r < 0)
 		return r;
-	if (numeric(&address, name))
+	if (aw__address_numeric(&address, name))
 		return give(ret, &address, 1, port);
 	r = aw__names_get(self, name, &answer);
 	if (r < 0)

@@ -32,6 +32,9 @@ struct aw__query {
 extern const struct aw_job_type aw__query_type
 	__attribute__((visibility("hidden")));
 
+/* Of a numeric host; false: it is a name. */
+bool aw__address_numeric(struct aw_address *address, const char *host);
+
 /* Fill in family, size and text of an address whose bytes are set. */
 void aw__address_finish(struct aw_address *address);
 

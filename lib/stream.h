@@ -79,6 +79,10 @@ int aw__stream_leave(struct aw_stream *s, int r);
 
 int aw__fail_stream_closed(void);
 
+/* stream_in.c: everything up to the end, new; what is for messages. */
+int aw__stream_slurp(struct aw_stream *s, struct aw_bytes *ret, size_t max,
+		     const char *what);
+
 /* stream_out.c */
 void aw__stream_pump(void *stream);
 /* The writer's bytes are not touched any more; if it waits, value ends it. */

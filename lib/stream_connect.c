@@ -35,6 +35,7 @@ struct attempt {
 
 struct race {
 	struct attempt at[ATTEMPTS];
+	const struct aw_address *local;	/* to connect from, or NULL */
 	size_t n, next, n_running;
 	struct attempt *winner;
 	bool due;			/* the next attempt may begin */
@@ -125,19 +126,47 @@ connected(struct attempt *a)
 		a->race->winner = a;
 }
 
+/* 0; -errno. The port is left to connect(2), which may then share one that
+ * goes elsewhere. */
+static int
+bind_local(const struct attempt *a)
+{
+	const struct aw_address *local = a->race->local;
+	const struct sockaddr *from = (const void *)&local->sockaddr;
+
+	aw_ignore(setsockopt(a->number, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT,
+			     &(int){ 1 }, sizeof(int)));
+	return bind(a->number, from, local->size) < 0 ? -errno : 0;
+}
+
+/* Of the family; one of another than .local cannot be used. */
+static void
+open_socket(struct attempt *a)
+{
+	const struct aw_address *local = a->race->local;
+	int r = -EAFNOSUPPORT;
+
+	if (!local || local->family == a->to->family) {
+		a->number = socket(a->to->family, SOCK_STREAM | SOCK_NONBLOCK |
+				   SOCK_CLOEXEC, 0);
+		r = a->number < 0 ? -errno : local ? bind_local(a) : 0;
+	}
+	if (r == -EAFNOSUPPORT || (r < 0 && a->number >= 0))
+		failed(a, r);
+	else if (r < 0)
+		lacking(a, r);
+}
+
 static void
 begin(struct attempt *a)
 {
 	const struct sockaddr *to = (const void *)&a->to->sockaddr;
 	int r;
 
-	a->number = socket(a->to->family,
-			   SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (a->number < 0 && errno == EAFNOSUPPORT)
-		failed(a, -errno);
-	else if (a->number < 0)
-		lacking(a, -errno);
-	else if (connect(a->number, to, a->to->size) == 0)
+	open_socket(a);
+	if (a->number < 0)
+		return;
+	if (connect(a->number, to, a->to->size) == 0)
 		connected(a);
 	else if (errno != EINPROGRESS && errno != EINTR)
 		failed(a, -errno);
@@ -265,10 +294,10 @@ run(struct race *race, const char *host, int port)
 }
 
 int
-aw__race(const struct aw_addresses *list, const char *host, int port,
-	 int *ret_number, struct aw_fd **ret_fd)
+aw__race(const struct aw_addresses *list, const struct aw_address *local,
+	 const char *host, int port, int *ret_number, struct aw_fd **ret_fd)
 {
-	struct race race = { .due = true };
+	struct race race = { .due = true, .local = local };
 	size_t i;
 	int r;
 

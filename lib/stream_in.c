@@ -19,6 +19,9 @@
 #include "runtime.h"
 #include "stream.h"
 
+#define FIRST_SLURP 4096
+#define SLURP_MAX (64LL << 20)
+
 /* --- Around a call ----------------------------------------------------- */
 
 static int
@@ -170,10 +173,28 @@ aw_stream_chunk(struct aw_stream *stream, struct aw_bytes *ret)
 	return end(stream, r);
 }
 
+/* What is buffered, else what comes. 1..; 0: the end. */
+static int
+take(struct aw_stream *s, void *buf, size_t n)
+{
+	size_t have = aw__buffered(&s->in);
+	int r;
+
+	n = n < INT_MAX ? n : INT_MAX;
+	if (have > 0) {
+		n = n < have ? n : have;
+		memcpy(buf, lend(s, n).data, n);
+		return (int)n;
+	}
+	r = read_some(s, buf, n);
+	if (r > 0)
+		s->counts.read += (unsigned)r;
+	return r;
+}
+
 int
 aw_stream_read(struct aw_stream *stream, void *buf, size_t n)
 {
-	size_t have;
 	int r;
 
 	if (n == 0)
@@ -181,17 +202,60 @@ aw_stream_read(struct aw_stream *stream, void *buf, size_t n)
 	r = begin(stream);
 	if (r < 0)
 		return r;
-	n = n < INT_MAX ? n : INT_MAX;
-	have = aw__buffered(&stream->in);
-	if (have > 0) {
-		n = n < have ? n : have;
-		memcpy(buf, lend(stream, n).data, n);
-		return end(stream, (int)n);
+	return end(stream, take(stream, buf, n));
+}
+
+/* Into a buffer that grows, with a place for the NUL. */
+static int
+take_all(struct aw_stream *s, struct aw__buffer *b, size_t max,
+	 const char *what)
+{
+	int r;
+
+	do {
+		if (b->room - b->end < 2 &&
+		    !aw__buffer_reserve(b, b->end ? b->end : FIRST_SLURP,
+					SIZE_MAX / 2))
+			return aw_fail(-ENOMEM, "no memory for %s", what);
+		r = take(s, b->data + b->end, b->room - b->end - 1);
+		b->end += r > 0 ? (size_t)r : 0;
+		if (b->end > max)
+			return aw_fail(AW_ELIMIT, "%s is longer than %zu "
+				       "bytes (.max)", what, max);
+	} while (r > 0);
+	return r;
+}
+
+int
+aw__stream_slurp(struct aw_stream *s, struct aw_bytes *ret, size_t max,
+		 const char *what)
+{
+	struct aw__buffer b = { 0 };
+	int r = begin(s);
+
+	if (r < 0)
+		return r;
+	r = end(s, take_all(s, &b, max, what));
+	if (r < 0) {
+		aw__free(b.data);
+		return r;
 	}
-	r = read_some(stream, buf, n);
-	if (r > 0)
-		stream->counts.read += (unsigned)r;
-	return end(stream, r);
+	b.data[b.end] = '\0';
+	*ret = aw_bytes(b.data, b.end);
+	return 0;
+}
+
+int
+aw_stream_slurp_with(struct aw_stream *stream, struct aw_bytes *ret,
+		     const struct aw_slurp_options *options)
+{
+	int64_t max = options && options->max ? options->max : SLURP_MAX;
+
+	if (max < 0)
+		return aw_fail(-EINVAL, "at most %lld bytes?",
+			       (long long)max);
+	return aw__stream_slurp(stream, ret, max >= AW_FOREVER ? SIZE_MAX / 4
+				: (size_t)max, "what came by a stream");
 }
 
 /* Where the first delimiter ends, in bytes from start. 1; 0: the end came. */

@@ -46,12 +46,24 @@ aw__address_of(int number, bool peer, struct aw_address *ret)
 	return 0;
 }
 
+static int
+address_of(const struct aw_stream *s, bool peer, struct aw_address *ret)
+{
+	if (s->number < 0)
+		return aw__fail_stream_closed();
+	return aw__address_of(s->number, peer, ret);
+}
+
 int
 aw_stream_peer(const struct aw_stream *stream, struct aw_address *ret)
 {
-	if (stream->number < 0)
-		return aw__fail_stream_closed();
-	return aw__address_of(stream->number, true, ret);
+	return address_of(stream, true, ret);
+}
+
+int
+aw_stream_self(const struct aw_stream *stream, struct aw_address *ret)
+{
+	return address_of(stream, false, ret);
 }
 
 int

@@ -2,20 +2,26 @@
 /* aw_tcp_connect() and aw_unix_connect(). */
 #include <unistd.h>
 
+#include "resolve.h"
 #include "runtime.h"
 #include "stream_connect.h"
 
 /* --- TCP --------------------------------------------------------------- */
 
 static int
-find_and_race(const char *host, int port, double seconds, int *ret_number,
-	      struct aw_fd **ret_fd)
+find_and_race(const char *host, int port, const struct aw_stream_options *o,
+	      int *ret_number, struct aw_fd **ret_fd)
 {
 	AW_AUTO(aw_addresses, list);
-	AW_BUDGET(seconds);
+	struct aw_address local;
+	AW_BUDGET(o->connect);
 
+	if (o->local && !aw__address_numeric(&local, o->local))
+		return aw_fail(-EINVAL, ".local = '%.80s': a numeric address "
+			       "is needed", o->local);
 	AW_TRY(aw_resolve(&list, host, port));
-	return aw__race(list, host, port, ret_number, ret_fd);
+	return aw__race(list, o->local ? &local : NULL, host, port,
+			ret_number, ret_fd);
 }
 
 int
@@ -31,7 +37,7 @@ aw_tcp_connect_with(struct aw_stream **ret, const char *host, int port,
 			       "1..65535", port);
 	r = aw__stream_options(&o, options);
 	if (r == 0)
-		r = find_and_race(host, port, o.connect, &number, &fd);
+		r = find_and_race(host, port, &o, &number, &fd);
 	if (r < 0)
 		return r;
 	r = aw__stream_new(ret, number, fd, AW__STREAM_TCP, &o);

@@ -243,17 +243,38 @@ copy(struct aw_stream *s, const void *data, size_t n)
 	return true;
 }
 
-int
-aw_stream_write(struct aw_stream *stream, struct aw_bytes bytes)
+static int
+put(struct aw_stream *s, struct aw_bytes bytes)
 {
 	struct aw__writer writer = { .data = bytes.data, .left = bytes.size };
+
+	if (bytes.size == 0 || copy(s, bytes.data, bytes.size))
+		return 0;
+	return aw__stream_drain(s, &writer);
+}
+
+int
+aw_stream_writev(struct aw_stream *stream, const struct aw_bytes *parts,
+		 size_t n)
+{
+	size_t i;
 	int r = begin(stream);
 
 	if (r < 0)
 		return r;
-	if (bytes.size > 0 && !copy(stream, bytes.data, bytes.size))
-		r = aw__stream_drain(stream, &writer);
+	for (i = 0; i < n && r == 0; i++) {
+		/* It may have been closed while a part was waited for. */
+		r = i > 0 ? check_open(stream) : 0;
+		if (r == 0)
+			r = put(stream, parts[i]);
+	}
 	return end(stream, r);
+}
+
+int
+aw_stream_write(struct aw_stream *stream, struct aw_bytes bytes)
+{
+	return aw_stream_writev(stream, &bytes, 1);
 }
 
 int

@@ -12,11 +12,19 @@ AW_BEGIN_DECLS
 #define AW_FD_READ 1
 #define AW_FD_WRITE 2
 
+/* Options of aw_file_slurp() and aw_stream_slurp(). */
+struct aw_slurp_options {
+	size_t size;
+	struct aw_named *named;
+	int64_t max;		/* bytes; default 64 MiB; AW_FOREVER */
+	void *spare[2];
+};
+
 /* One address of a host. */
 struct aw_address {
 	int family;			/* AF_INET, AF_INET6 or AF_UNIX */
 	unsigned size;			/* of sockaddr */
-	char text[48];			/* numeric, without the port */
+	char text[112];			/* numeric, without the port; a path */
 	union {
 		unsigned char bytes[128];
 		void *align_;

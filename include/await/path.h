@@ -19,6 +19,7 @@
 #define AWAIT_PATH_H
 
 #include <await/base.h>
+#include <await/io.h>
 
 AW_BEGIN_DECLS
 
@@ -26,13 +27,6 @@ struct stat;
 struct statvfs;
 struct aw_dir;
 struct aw_temp_folder;
-
-struct aw_slurp_options {
-	size_t size;
-	struct aw_named *named;
-	int64_t max;		/* bytes; default 64 MiB */
-	void *spare[2];
-};
 
 struct aw_spew_options {
 	size_t size;

@@ -27,7 +27,9 @@
  * -EBUSY.  When a task closes a stream, calls of others on it end with
  * AW_ECLOSED.  A stream belongs to the loop on which it was made.
  *
- * Listening is in listen.h.
+ * Listening is in listen.h.  There is no TLS here: HTTP and the databases have
+ * their own, another protocol needs a proxy beside it (stunnel), or a library
+ * on the descriptor with aw_wait_fd().
  */
 #ifndef AWAIT_STREAM_H
 #define AWAIT_STREAM_H
@@ -52,6 +54,9 @@ struct aw_stream_options {
 	double keepalive;	/* TCP: seconds of silence before the system
 				 * asks whether the peer lives; never */
 	bool delay;		/* TCP: collect small writes (no TCP_NODELAY) */
+	const char *local;	/* TCP, of a connect: the numeric address of
+				 * this machine to connect from; the system's
+				 * choice */
 	void *spare[4];
 };
 
@@ -72,6 +77,9 @@ struct aw_stream_counts {
 #define aw_unix_connect(ret, path, ...) \
 	aw_unix_connect_with((ret), (path), &(struct aw_stream_options){ \
 		.size = sizeof(struct aw_stream_options), __VA_ARGS__ })
+#define aw_stream_slurp(stream, ret, ...) \
+	aw_stream_slurp_with((stream), (ret), &(struct aw_slurp_options){ \
+		.size = sizeof(struct aw_slurp_options), __VA_ARGS__ })
 #define aw_stream_from_fd(ret, fd, ...) \
 	aw_stream_from_fd_with((ret), (fd), &(struct aw_stream_options){ \
 		.size = sizeof(struct aw_stream_options), __VA_ARGS__ })
@@ -286,6 +294,26 @@ AW_API AW_AWAITS AW_MUST_CHECK int aw_stream_read(struct aw_stream *stream,
 						  void *buf, size_t n);
 
 /**
+ * aw_stream_slurp_with - everything up to the end; use the macro
+ * aw_stream_slurp()
+ * @stream: the stream
+ * @ret: new memory, with a NUL behind it that is not counted; release it
+ * with free()
+ * @options: may be NULL
+ *
+ * Awaits; cancel point.  After a failure what it had read is lost.
+ *
+ * Return: 0; AW_ELIMIT (.max); -EINVAL (.max); else as aw_stream_chunk().
+ * Lifetime: @ret is the caller's.
+ * Context: task.
+ * Source: recv(2).
+ * Since: 0.1
+ */
+AW_API AW_AWAITS AW_MUST_CHECK int
+aw_stream_slurp_with(struct aw_stream *stream, struct aw_bytes *ret,
+		     const struct aw_slurp_options *options);
+
+/**
  * aw_stream_write - send bytes, in order
  * @stream: the stream
  * @bytes: any number
@@ -305,6 +333,25 @@ AW_API AW_AWAITS AW_MUST_CHECK int aw_stream_read(struct aw_stream *stream,
  */
 AW_API AW_AWAITS AW_MUST_CHECK int aw_stream_write(struct aw_stream *stream,
 						   struct aw_bytes bytes);
+
+/**
+ * aw_stream_writev - send several pieces of memory, in order
+ * @stream: the stream
+ * @parts: @n views, sent one after the other
+ * @n: their number
+ *
+ * Awaits; cancel point, as aw_stream_write() of each in turn; nobody else
+ * writes between them.
+ *
+ * Return: as aw_stream_write().
+ * Lifetime: @parts is not kept.
+ * Context: task.
+ * Source: writev(2).
+ * Since: 0.1
+ */
+AW_API AW_AWAITS AW_MUST_CHECK int
+aw_stream_writev(struct aw_stream *stream, const struct aw_bytes *parts,
+		 size_t n);
 
 /**
  * aw_stream_printf - send a formatted text
@@ -376,6 +423,20 @@ aw_stream_counts(const struct aw_stream *stream);
  * Since: 0.1
  */
 AW_API AW_MUST_CHECK int aw_stream_peer(const struct aw_stream *stream,
+					struct aw_address *ret);
+
+/**
+ * aw_stream_self - the address on this side
+ * @stream: a socket
+ * @ret: as of aw_stream_peer()
+ *
+ * Return: 0; -errno of the system (-ENOTSOCK); AW_ECLOSED.
+ * Lifetime: @ret is the caller's.
+ * Context: task, loop callback.
+ * Source: getsockname(2).
+ * Since: 0.1
+ */
+AW_API AW_MUST_CHECK int aw_stream_self(const struct aw_stream *stream,
 					struct aw_address *ret);
 
 /**

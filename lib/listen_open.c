@@ -161,9 +161,12 @@ bind_path(int number, const struct sockaddr_un *un, socklen_t size)
 
 	if (bind(number, to, size) == 0)
 		return 0;
-	if (errno != EADDRINUSE || !is_stale(un, size) ||
-	    unlink(un->sun_path) < 0 || bind(number, to, size) < 0)
-		return errno ? -errno : -EADDRINUSE;
+	if (errno != EADDRINUSE)
+		return -errno;
+	if (!is_stale(un, size))
+		return -EADDRINUSE;
+	if (unlink(un->sun_path) < 0 || bind(number, to, size) < 0)
+		return -errno;
 	return 0;
 }
 

@@ -193,6 +193,33 @@ START_TEST(a_full_backlog_is_waited_for)
 }
 END_TEST
 
+static int
+full_backlog_at(void *arg)
+{
+	AW_AUTO(aw_stream, first);
+	AW_AUTO(aw_stream, second);
+	AW_AUTO(aw_listener, other);
+	struct stat before, after;
+
+	(void)arg;
+	AW_TRY(aw_unix_listen(&listener, path, .backlog = 1));
+	AW_TRY(stat(path, &before) == 0 ? 0 : -errno);
+	AW_TRY(aw_unix_connect(&first, path));
+	AW_TRY(aw_unix_connect(&second, path));
+	note("%s", name(aw_unix_listen(&other, path)));
+	AW_TRY(stat(path, &after) == 0 ? 0 : -errno);
+	note("%d", before.st_ino == after.st_ino);
+	aw_listener_freep(&listener);
+	return 0;
+}
+
+START_TEST(a_socket_with_a_full_backlog_was_not_left_behind)
+{
+	ck_assert_int_eq(plain_run(full_backlog_at, NULL), 0);
+	ck_assert_str_eq(noted, "EADDRINUSE; 1; ");
+}
+END_TEST
+
 /* --- Fork and the end of the loop -------------------------------------- */
 
 static int
@@ -257,6 +284,7 @@ main(void)
 	tcase_add_test(local, bad_paths_are_told_apart);
 	tcase_add_test(local, an_abstract_name_needs_no_path);
 	tcase_add_test(local, a_full_backlog_is_waited_for);
+	tcase_add_test(local, a_socket_with_a_full_backlog_was_not_left_behind);
 	tcase_add_test(local, a_child_of_fork_takes_nothing_from_its_parent);
 	tcase_add_test(local,
 		       a_listener_that_was_forgotten_ends_with_the_loop);

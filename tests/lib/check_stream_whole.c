@@ -3,6 +3,8 @@
  * lib/stream_in.c, stream_out.c and stream_info.c: all that comes at once,
  * several pieces at once, both addresses, and where a connect comes from.
  */
+#include <sys/syscall.h>
+
 #include <await/listen.h>
 
 #include "failmalloc.h"
@@ -250,6 +252,53 @@ START_TEST(a_connect_comes_from_the_address_that_was_asked_for)
 }
 END_TEST
 
+static bool meets_itself;
+
+/* As the system does now and then for a port of its local range. */
+int
+connect(int fd, const struct sockaddr *to, socklen_t size)
+{
+	if (meets_itself && bind(fd, to, size) < 0)
+		return -1;
+	return (int)syscall(SYS_connect, fd, to, size);
+}
+
+static int
+free_port(void)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	socklen_t size = sizeof in;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	aw_ignore(bind(fd, (void *)&in, size));
+	aw_ignore(getsockname(fd, (void *)&in, &size));
+	close(fd);
+	return ntohs(in.sin_port);
+}
+
+static int
+itself(void *arg)
+{
+	AW_AUTO(aw_stream, s);
+	int r;
+
+	(void)arg;
+	meets_itself = true;
+	r = aw_tcp_connect(&s, "127.0.0.1", free_port());
+	meets_itself = false;
+	note("%s", name(r));
+	note("%d", aw_error()->native == ECONNREFUSED);
+	return 0;
+}
+
+START_TEST(where_nobody_listens_a_connect_does_not_reach_itself)
+{
+	ck_assert_int_eq(plain_run(itself, NULL), 0);
+	ck_assert_str_eq(noted, "ECONNECT; 1; ");
+}
+END_TEST
+
 static int
 long_path(void *arg)
 {
@@ -297,6 +346,8 @@ main(void)
 	tcase_add_test(tcase, a_close_between_two_pieces_ends_the_write);
 	tcase_add_test(tcase,
 		       a_connect_comes_from_the_address_that_was_asked_for);
+	tcase_add_test(tcase,
+		       where_nobody_listens_a_connect_does_not_reach_itself);
 	tcase_add_test(tcase, the_path_of_a_unix_socket_is_told_whole);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);

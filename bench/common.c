@@ -109,6 +109,9 @@ bench_resume(struct bench *b)
 void
 bench_report(const struct bench *b)
 {
-	printf("{\"ops\":%lld,\"seconds\":%.6f}\n", (long long)b->done,
+	printf("{\"ops\":%lld,\"seconds\":%.6f", (long long)b->done,
 	       bench_now() - b->begin);
+	if (b->has_ticker)
+		printf(",\"missed_ticks\":%.6f", b->missed_ticks);
+	puts("}");
 }

@@ -32,6 +32,7 @@ class Sample:
     value: float                # in the unit of the row: more is better
     cpu: float                  # user + system seconds of the process
     peak_kb: int
+    missed_ticks: float = None  # share, of who has a ticker
 
 
 @dataclass
@@ -61,6 +62,12 @@ class Result:
         pairs = zip(self.samples.get(name, ()), self.samples.get(over, ()))
         each = [a.value / b.value for a, b in pairs]
         return round(statistics.median(each), 3) if each else None
+
+    def missed_ticks(self):
+        """The share of its ticks that ours missed, or None."""
+        missed = [s.missed_ticks for s in self.samples.get("ours", ())
+                  if s.missed_ticks is not None]
+        return round(statistics.median(missed), 5) if missed else None
 
     def limit(self):
         """Is the bare loop of this run good enough to be called the limit?"""
@@ -182,7 +189,8 @@ class Bench:
             rate = said.get("rate") or said["ops"] / said["seconds"]
         except (ValueError, KeyError, ZeroDivisionError) as error:
             raise Failure(f"no result in its output: {error}") from None
-        return Sample(int(said["ops"]), rate, used["cpu"], used["peak_kb"])
+        return Sample(int(said["ops"]), rate, used["cpu"], used["peak_kb"],
+                      said.get("missed_ticks"))
 
     def sample(self, row, contender):
         if contender.run:

@@ -21,6 +21,8 @@ def json_line(result):
                    if result.ratio("ours", n) is not None},
         "missing": list(result.missing),
     }
+    if result.missed_ticks() is not None:
+        line["missed_ticks"] = result.missed_ticks()
     if result.failed:
         line["failed"] = result.failed
     if result.limit():
@@ -76,6 +78,9 @@ def table(results):
                          zip(c[2:], widths[2:]))
         text.append(f"{left}  {rest}".rstrip())
     for r in results:
+        if r.missed_ticks() is not None:
+            text.append(f"{r.row.name}: ours missed "
+                        f"{100 * r.missed_ticks():.2f} % of its ticks")
         limit = r.limit()
         if limit and limit["ratio"] is None:
             text.append(f"{r.row.name}: whether bare is a limit is not known: "

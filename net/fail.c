@@ -3,8 +3,7 @@
  * fail.c - what libcurl's result means in our codes, and the detail.
  *
  *	no name, no connection		AW_ERESOLVE, AW_ECONNECT, -EMFILE
- *	no time				-ETIMEDOUT (of ours: the total is
- *					a budget around the whole call)
+ *	no time				-ETIMEDOUT, naming the limit
  *	no trust			AW_ETLS
  *	lost on the way			AW_ELOST; AW_EUNKNOWN if the request
  *					may have taken effect and must not be
@@ -44,6 +43,16 @@ aw__fail_note(const struct aw_response *res, const char *method)
 
 	set_op(error, res, method);
 	error->sent = how_far(res);
+}
+
+/* A limit of ours was over; its place in the detail stays. */
+void
+aw__fail_late(const char *option, double seconds, const char *what)
+{
+	struct aw_error *error = aw_error_edit();
+
+	snprintf(error->message, sizeof(error->message), "the time limit of "
+		 "%g s (option %s) passed while %s", seconds, option, what);
 }
 
 static int
@@ -147,8 +156,8 @@ set_message(struct aw_error *error, const struct aw_response *res)
 		break;
 	case AW__STOP_CONNECT:
 		snprintf(error->message, sizeof(error->message),
-			 "connecting to %.200s took longer than %g s",
-			 res->target.host, res->connect);
+			 "connecting to %.200s took longer than %g s (option "
+			 "connect)", res->target.host, res->connect);
 		break;
 	case AW__STOP_POLICY:
 		snprintf(error->message, sizeof(error->message),

@@ -2,8 +2,9 @@
 /*
  * hop.c - one attempt of a request: hops, and what happens in each.
  *
- *	hop		a slot of the limiter, the address, the options of
- *			the handle; then libcurl has it; wait
+ *	hop		a slot of the limiter; then, under what is left of
+ *			the total, the address, the options of the handle;
+ *			then libcurl has it; wait
  *	redirect?	new URL, perhaps a new method; next hop
  *
  * However a hop ends, the handle is out of libcurl before its function
@@ -14,6 +15,8 @@
 #include <string.h>
 
 #include "internal.h"
+
+#define PHASE 100		/* bytes that name one */
 
 static int
 configure_headers(struct aw__call *call)
@@ -76,10 +79,34 @@ conclude(struct aw__call *call)
 	return 0;
 }
 
+/* A wait of ours failed; was it our limit?  A scope of the caller may have
+ * been nearer. */
+static void
+note(struct aw__call *call, int r, const char *what)
+{
+	if (r == -ETIMEDOUT && aw__call_left(call) <= 0)
+		aw__fail_late("total", call->total, what);
+	aw__fail_note(call->res, call->method);
+}
+
+static const char *
+how_far(const struct aw_response *res, char text[PHASE])
+{
+	if (!res->sends)
+		snprintf(text, PHASE, "connecting to %.60s", res->target.host);
+	else if (!res->headers_ended)
+		snprintf(text, PHASE, "waiting for the headers");
+	else
+		snprintf(text, PHASE, "reading the body, of which %zu bytes "
+			 "had come", res->size);
+	return text;
+}
+
 static int
 transfer(struct aw__call *call)
 {
 	struct aw_response *res = call->res;
+	char text[PHASE];
 	int value = 0, r;
 
 	r = aw__multi_start(call->http, res);
@@ -88,7 +115,7 @@ transfer(struct aw__call *call)
 	r = aw_waiter_wait(&res->waiter, &value, "an HTTP response", res);
 	if (r) {
 		aw__multi_abandon(call->http, res);
-		aw__fail_note(res, call->method);
+		note(call, r, how_far(res, text));
 		return r;
 	}
 	if (value)
@@ -96,35 +123,71 @@ transfer(struct aw__call *call)
 	return conclude(call);
 }
 
-/* A slot and an address: all that is awaited before libcurl begins. */
+/* Waiting for a slot is a part of the total, unless it has a limit of its
+ * own. */
 static int
-enter(struct aw__call *call)
+take_slot(struct aw__call *call)
 {
 	struct aw_response *res = call->res;
+	struct aw_http *http = call->http;
+	double before = res->timing.queue, own = http->queue;
+	char text[PHASE];
 	int r;
 
-	r = aw__limiter_enter(&call->http->limiter, &res->slot,
-			      res->target.origin, &res->timing.queue);
+	r = aw__limiter_enter(&http->limiter, &res->slot, res->target.origin,
+			      own ? own : aw__call_left(call),
+			      &res->timing.queue);
+	if (own)
+		call->end += res->timing.queue - before;
 	if (!r)
-		r = aw__resolve_feed(call->http, res);
-	if (r)
-		aw__fail_note(res, call->method);
-	else if (call->http->closed)
-		r = aw_fail(AW_ECLOSED, "the session was closed");
+		return 0;
+	snprintf(text, sizeof(text), "waiting for a free transfer "
+		 "(max_per_host %d, max_total %d)",
+		 http->limiter.max_per_host, http->limiter.max_total);
+	if (r == -ETIMEDOUT && own && res->timing.queue - before >= own)
+		aw__fail_late("queue", own, text);
+	note(call, own ? 0 : r, text);
 	return r;
+}
+
+static int
+look_up(struct aw__call *call)
+{
+	struct aw_response *res = call->res;
+	char text[PHASE];
+	int r = aw__resolve_feed(call->http, res);
+
+	if (r) {
+		snprintf(text, sizeof(text), "looking up %.60s",
+			 res->target.host);
+		note(call, r, text);
+		return r;
+	}
+	return call->http->closed ?
+		aw_fail(AW_ECLOSED, "the session was closed") : 0;
+}
+
+/* All that needs a slot. */
+static int
+exchange(struct aw__call *call)
+{
+	int r;
+
+	AW_BUDGET(aw__call_left(call));
+	r = look_up(call);
+	if (!r)
+		r = configure(call);
+	return r ? r : transfer(call);
 }
 
 static int
 hop(struct aw__call *call)
 {
-	struct aw_response *res = call->res;
-	int r = enter(call);
+	int r = take_slot(call);
 
 	if (!r)
-		r = configure(call);
-	if (!r)
-		r = transfer(call);
-	aw__limiter_leave(&call->http->limiter, &res->slot);
+		r = exchange(call);
+	aw__limiter_leave(&call->http->limiter, &call->res->slot);
 	return r;
 }
 

@@ -188,6 +188,7 @@ struct aw_http {
 	int64_t max_body;
 	double retry_tokens;		/* retries that may still be made */
 	int redirects, retries;
+	double queue;			/* 0: a part of the total */
 	long buffer;			/* of a transfer under way */
 	bool public_only, ok, identity, insecure, cleartext_auth;
 };
@@ -204,6 +205,7 @@ struct aw__call {
 	int redirects, retries;
 	bool foreign;			/* a redirect led to another origin */
 	bool no_body;			/* a redirect dropped the body */
+	double end;			/* of the total, unless it has none */
 };
 
 /* url.c */
@@ -253,7 +255,7 @@ void aw__resolve_forget(struct aw_response *res);
 int aw__limiter_init(struct aw__limiter *limiter, int per_host, int total);
 void aw__limiter_fini(struct aw__limiter *limiter);
 int aw__limiter_enter(struct aw__limiter *limiter, struct aw__slot *slot,
-		      const char *origin, double *waited);
+		      const char *origin, double seconds, double *waited);
 void aw__limiter_leave(struct aw__limiter *limiter, struct aw__slot *slot);
 void aw__limiter_fail(struct aw__limiter *limiter, int code);
 
@@ -267,6 +269,16 @@ void aw__http_bury(struct aw_http *http);
 
 /* multi.c */
 int aw__multi_open(struct aw_http *http);
+/* options.c: what both structures have; queue is the session's. */
+struct aw__numbers {
+	double total, connect, queue;
+	int64_t max_body;
+	int redirects, retries;
+};
+int aw__numbers_check(const struct aw__numbers *n);
+double aw__or_seconds(double value, double otherwise);
+int64_t aw__or_limit(int64_t value, int64_t otherwise);
+
 void aw__multi_close(struct aw_http *http);
 int aw__multi_start(struct aw_http *http, struct aw_response *res);
 void aw__multi_abandon(struct aw_http *http, struct aw_response *res);
@@ -296,6 +308,7 @@ int aw__json_text(char **ret, const struct json_t *value);
 /* hop.c */
 int aw__call_perform(struct aw__call *call);
 
+double aw__call_left(const struct aw__call *call);
 /* retry.c */
 double aw__retry_pause(struct aw__call *call, int r);
 bool aw__retry_is_safe(int r, int status, bool idempotent, enum aw_sent sent);
@@ -318,3 +331,4 @@ int aw__fail_status(const struct aw_response *res);
 void aw__fail_note(const struct aw_response *res, const char *method);
 
 #endif
+void aw__fail_late(const char *option, double seconds, const char *what);

@@ -209,10 +209,12 @@ grant(struct aw__limiter *limiter)
 }
 
 static int
-wait_in_line(struct aw__limiter *limiter, struct aw__slot *slot)
+wait_in_line(struct aw__limiter *limiter, struct aw__slot *slot,
+	     double seconds)
 {
 	int value = 0, r;
 
+	AW_BUDGET(seconds);
 	slot->ticket = aw_waiter_begin(&slot->waiter);
 	queue_push(slot->host, slot);
 	line_up(limiter, slot->host);
@@ -226,10 +228,11 @@ wait_in_line(struct aw__limiter *limiter, struct aw__slot *slot)
 	return r;
 }
 
-/* Takes a slot of @origin, waiting for it if need be; @waited grows. */
+/* Takes a slot of @origin, waiting so long for it if need be; @waited
+ * grows. */
 int
 aw__limiter_enter(struct aw__limiter *limiter, struct aw__slot *slot,
-		  const char *origin, double *waited)
+		  const char *origin, double seconds, double *waited)
 {
 	struct aw__host *host = host_of(limiter, origin);
 	double start;
@@ -244,7 +247,7 @@ aw__limiter_enter(struct aw__limiter *limiter, struct aw__slot *slot,
 		return 0;
 	}
 	start = aw_now();
-	r = wait_in_line(limiter, slot);
+	r = wait_in_line(limiter, slot, seconds);
 	*waited += aw_now() - start;
 	return r;
 }

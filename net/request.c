@@ -8,7 +8,8 @@
  *	again?		a pause, then prepare and attempt (retry.c)
  *
  * The whole runs under one budget, the option total, and inside the scopes
- * of the caller.
+ * of the caller.  Each hop enters a scope for what is left of the budget, so
+ * that waiting for a free transfer can be left out of it (option queue).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -65,29 +66,23 @@ check_call(const struct aw__call *call, const char *url)
 	return r ? r : check_auth(o->auth);
 }
 
-/* A budget of the call, or the session's. */
-static double
-budget(double own, double session)
-{
-	if (own == 0)
-		return session;
-	return own < 0 ? (double)AW_FOREVER : own;
-}
-
 static int
 read_options(struct aw__call *call, const struct aw_request_options *options)
 {
+	struct aw_request_options *o = &call->o;
+	struct aw__numbers numbers;
+
 	if (options && options->size != sizeof(*options))
 		return aw_fail(AW_EUSAGE, "aw_http_request: use the macro, "
 			       "or set size");
 	if (options)
-		call->o = *options;
-	call->total = budget(call->o.total, call->http->total);
-	call->redirects = call->o.redirects ? call->o.redirects
-					    : call->http->redirects;
-	call->retries = call->o.retries ? call->o.retries
-					: call->http->retries;
-	return 0;
+		*o = *options;
+	call->total = aw__or_seconds(o->total, call->http->total);
+	call->redirects = o->redirects ? o->redirects : call->http->redirects;
+	call->retries = o->retries ? o->retries : call->http->retries;
+	numbers = (struct aw__numbers){ o->total, o->connect, 0, o->max_body,
+					o->redirects, o->retries };
+	return aw__numbers_check(&numbers);
 }
 
 /* The first request makes libcurl ready; the others wait in order. */
@@ -197,11 +192,8 @@ prepare(struct aw__call *call, const char *url)
 		r = prepare_body(call);
 	if (r)
 		return r;
-	res->connect = budget(call->o.connect, call->http->connect);
-	res->max_body = call->o.max_body ? call->o.max_body
-					 : call->http->max_body;
-	if (res->max_body < 0 || res->max_body == AW_FOREVER)
-		res->max_body = INT64_MAX;
+	res->connect = aw__or_seconds(call->o.connect, call->http->connect);
+	res->max_body = aw__or_limit(call->o.max_body, call->http->max_body);
 	if (call->o.auth.secret && !call->o.auth.user &&
 	    !res->target.https && !call->http->cleartext_auth)
 		return aw_fail(AW_EPOLICY, "a bearer token is not sent over "
@@ -210,6 +202,13 @@ prepare(struct aw__call *call, const char *url)
 }
 
 /* -- attempts ----------------------------------------------------------- */
+
+/* What is left of the total. */
+double
+aw__call_left(const struct aw__call *call)
+{
+	return call->total < AW_FOREVER ? call->end - aw_now() : AW_FOREVER;
+}
 
 /* A pause before the next attempt; negative: the result stands. */
 static double
@@ -220,7 +219,7 @@ pause_after(struct aw__call *call, int r)
 	if (call->res->timing.attempts > call->retries)
 		return -1;
 	pause = aw__retry_pause(call, r);
-	return pause < aw_left() ? pause : -1;
+	return pause < aw_left() && pause < aw__call_left(call) ? pause : -1;
 }
 
 static int
@@ -240,7 +239,6 @@ attempts(struct aw__call *call, const char *url)
 	double pause;
 	int r;
 
-	AW_BUDGET(call->total);
 	for (;;) {
 		r = attempt(call, url);
 		pause = pause_after(call, r);
@@ -257,6 +255,7 @@ run(struct aw__call *call, const char *url)
 	double start = aw_now();
 	int r;
 
+	call->end = start + call->total;
 	r = aw__easy_take(call->http, &call->res);
 	if (r)
 		return r;

@@ -17,6 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <await/time.h>
+
 #include "internal.h"
 
 /* -- options ------------------------------------------------------------ */
@@ -92,25 +94,11 @@ copy_headers(struct aw_http *http, const struct aw_http_options *o)
 	return r ? r : aw__headers_build(&http->headers, &rules);
 }
 
-static double
-or_seconds(double value, double otherwise)
-{
-	if (value == 0)
-		return otherwise;
-	return value < 0 ? (double)AW_FOREVER : value;
-}
-
-static int64_t
-or_limit(int64_t value, int64_t otherwise)
-{
-	if (value == 0)
-		return otherwise;
-	return value < 0 || value == AW_FOREVER ? INT64_MAX : value;
-}
-
 static int
 check_options(const struct aw_http_options *o)
 {
+	struct aw__numbers numbers = { o->total, o->connect, o->queue,
+				       o->max_body, o->redirects, o->retries };
 	int r;
 
 	if (o->size != sizeof(*o))
@@ -124,7 +112,9 @@ check_options(const struct aw_http_options *o)
 	if (o->policy != AW_HTTP_ANY_ADDRESS &&
 	    o->policy != AW_HTTP_PUBLIC_ONLY)
 		return aw_fail(-EINVAL, "policy: unknown value %d", o->policy);
-	r = aw__headers_check(o->headers);
+	r = aw__numbers_check(&numbers);
+	if (!r)
+		r = aw__headers_check(o->headers);
 	return r ? r : aw__resolve_check(o->resolve);
 }
 
@@ -166,9 +156,10 @@ copy_strings(struct aw_http *http, const struct aw_http_options *o)
 static void
 copy_numbers(struct aw_http *http, const struct aw_http_options *o)
 {
-	http->total = or_seconds(o->total, 60.0);
-	http->connect = or_seconds(o->connect, 10.0);
-	http->max_body = or_limit(o->max_body, AW_MIB(64));
+	http->total = aw__or_seconds(o->total, 60.0);
+	http->connect = aw__or_seconds(o->connect, 10.0);
+	http->queue = aw__or_seconds(o->queue, 0);
+	http->max_body = aw__or_limit(o->max_body, AW_MIB(64));
 	http->redirects = o->redirects ? o->redirects : 10;
 	http->retries = o->retries;
 	http->buffer = o->buffer ? o->buffer : (long)AW_KIB(16);
@@ -282,11 +273,21 @@ aw_http_freep(struct aw_http **http)
 	aw__http_unref(gone);
 }
 
+static int
+too_slow(const struct aw_http *http, double grace)
+{
+	return aw_fail(-ETIMEDOUT, "%d requests were still under way when the "
+		       "grace of aw_http_close(), %g s, was over",
+		       http->calls, grace);
+}
+
 /* Waits until no request is under way, or the grace is over. */
 static int
 drain(struct aw_http *http, double grace)
 {
 	int r = 0;
+
+	double end = aw_now() + grace;
 
 	AW_BUDGET(grace);
 	while (!r && http->calls) {
@@ -294,7 +295,7 @@ drain(struct aw_http *http, double grace)
 		r = aw_waiter_wait(&http->drained, NULL,
 				   "requests under way to end", http);
 	}
-	return r;
+	return r == -ETIMEDOUT && aw_now() >= end ? too_slow(http, grace) : r;
 }
 
 int

@@ -24,8 +24,11 @@
  * Limits: 10 transfers per host and 100 in total, others wait in order; 60 s
  * for a request with its redirects, 10 s to connect, 10 redirects, 100 KiB
  * of headers, 64 MiB of decoded body.  A limit of time fails with
- * -ETIMEDOUT, a limit of size with AW_ELIMIT; the scopes of the caller apply
- * beside them and fail with -ETIME or -ECANCELED as everywhere.
+ * -ETIMEDOUT, a limit of size with AW_ELIMIT; the message says which.  The
+ * scopes of the caller apply beside them and fail with -ETIME or -ECANCELED
+ * as everywhere.  In an option AW_FOREVER is no limit and AW_NONE is none: no
+ * redirects, no retries, no such limit.  Any other negative number, and NaN,
+ * is refused.
  */
 #ifndef AWAIT_HTTP_H
 #define AWAIT_HTTP_H
@@ -68,6 +71,9 @@ struct aw_http_options {
 	const char *cacert;		/* PEM file of trusted certificates */
 	double total;			/* seconds a request: 60 */
 	double connect;			/* seconds to connect: 10 */
+	double queue;			/* seconds to wait for a free transfer,
+					 * which then are no part of total; 0:
+					 * they are, and have no other limit */
 	int64_t max_body;		/* decoded bytes: 64 MiB */
 	int max_per_host;		/* transfers at once: 10 */
 	int max_total;			/* transfers at once: 100 */
@@ -289,11 +295,12 @@ AW_API void aw_http_freep(struct aw_http **http);
  *
  * Awaits; cancel point.  A cancelled request ends with its connection.
  *
- * Return: 0; -ECANCELED; -ETIME; -ETIMEDOUT (total or connect); -EINVAL (URL,
- * method, header, options); AW_ERESOLVE; AW_ECONNECT; AW_ETLS; AW_ELOST;
- * AW_EUNKNOWN (lost after a request was sent that must not be repeated);
- * -EPROTO (not HTTP); AW_ELIMIT (body or headers too large); AW_EDECODE;
- * AW_EREDIRECT (too many, no http, or from https to http); AW_EPOLICY;
+ * Return: 0; -ECANCELED; -ETIME; -ETIMEDOUT (total, connect or queue);
+ * -EINVAL (URL, method, header, options); AW_ERESOLVE; AW_ECONNECT; AW_ETLS;
+ * AW_ELOST; AW_EUNKNOWN (lost after a request was sent that must not be
+ * repeated); -EPROTO (not HTTP, or a body of unclear length); AW_ELIMIT (body
+ * or headers too large); AW_EDECODE; AW_EREDIRECT (too many, no http, or from
+ * https to http); AW_EPOLICY;
  * AW_EHTTP (with the option ok); AW_ECLOSED; AW_EFORK; AW_EUSAGE; -EMFILE;
  * -ENOMEM.
  * Lifetime: nothing that was passed is touched after the return.

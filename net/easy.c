@@ -88,6 +88,14 @@ on_body(char *data, size_t one, size_t n, void *arg)
 	return n;
 }
 
+static void
+begin_headers(struct aw_response *res)
+{
+	res->headers_ended = false;
+	res->chunked = false;
+	res->length = -1;
+}
+
 static size_t
 on_header(char *line, size_t one, size_t n, void *arg)
 {
@@ -95,15 +103,15 @@ on_header(char *line, size_t one, size_t n, void *arg)
 
 	(void)one;
 	if (n >= 5 && memcmp(line, "HTTP/", 5) == 0)
-		res->headers_ended = false;	/* hints came before */
+		begin_headers(res);		/* hints came before */
 	else if (n <= 2)
 		res->headers_ended = true;
+	else if (!res->headers_ended)
+		res->stop = aw__length_note(res, line, n);
 	res->header_bytes += n;
-	if (res->header_bytes > AW__MAX_HEADERS) {
+	if (res->header_bytes > AW__MAX_HEADERS)
 		res->stop = AW__STOP_HEADERS;
-		return 0;
-	}
-	return n;
+	return res->stop ? 0 : n;
 }
 
 /* Just before the request is sent, and again when libcurl repeats it on a
@@ -260,7 +268,7 @@ clear_result(struct aw_response *res)
 {
 	res->size = 0;
 	res->header_bytes = 0;
-	res->headers_ended = false;
+	begin_headers(res);
 	res->status = 0;
 	res->sends = 0;
 	res->sys = 0;

@@ -62,6 +62,8 @@ code_of_stop(const struct aw_response *res)
 	case AW__STOP_BODY:
 	case AW__STOP_HEADERS:
 		return AW_ELIMIT;
+	case AW__STOP_LENGTH:
+		return -EPROTO;
 	case AW__STOP_MEMORY:
 		return -ENOMEM;
 	case AW__STOP_CONNECT:
@@ -153,6 +155,12 @@ set_message(struct aw_error *error, const struct aw_response *res)
 	case AW__STOP_HEADERS:
 		snprintf(error->message, sizeof(error->message),
 			 "the headers are larger than 100 KiB");
+		break;
+	case AW__STOP_LENGTH:
+		snprintf(error->message, sizeof(error->message),
+			 "the length of the body is not clear: Content-Length "
+			 "is no number, came twice or stands beside "
+			 "Transfer-Encoding");
 		break;
 	case AW__STOP_CONNECT:
 		snprintf(error->message, sizeof(error->message),

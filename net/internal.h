@@ -101,6 +101,7 @@ enum aw__stop {
 	AW__STOP_NONE,
 	AW__STOP_BODY,    /* larger than max_body */
 	AW__STOP_HEADERS, /* larger than AW__MAX_HEADERS */
+	AW__STOP_LENGTH,  /* of the body, is not clear */
 	AW__STOP_MEMORY,
 	AW__STOP_CONNECT, /* took longer than the option connect */
 	AW__STOP_POLICY,  /* address not public */
@@ -144,6 +145,8 @@ struct aw_response {
 	int sys;			/* errno of a failed socket() */
 	bool idempotent;
 	bool headers_ended;		/* by an empty line */
+	bool chunked;			/* it has a Transfer-Encoding */
+	int64_t length;			/* of the body, as announced; -1 */
 	enum aw__stop stop;
 	CURLcode code;
 	struct aw_timing timing, *timed;	/* timed points there */
@@ -185,10 +188,10 @@ struct aw_http {
 	struct aw_pairs resolve_pairs;
 	struct curl_slist *headers;
 	double total, connect;
+	double queue;			/* 0: a part of the total */
 	int64_t max_body;
 	double retry_tokens;		/* retries that may still be made */
 	int redirects, retries;
-	double queue;			/* 0: a part of the total */
 	long buffer;			/* of a transfer under way */
 	bool public_only, ok, identity, insecure, cleartext_auth;
 };
@@ -202,10 +205,10 @@ struct aw__call {
 	const char *accept;		/* default, or NULL */
 	struct aw__body body;
 	double total;
+	double end;			/* of the total, unless it has none */
 	int redirects, retries;
 	bool foreign;			/* a redirect led to another origin */
 	bool no_body;			/* a redirect dropped the body */
-	double end;			/* of the total, unless it has none */
 };
 
 /* url.c */
@@ -251,6 +254,10 @@ int aw__resolve_check(struct aw_pairs pairs);
 int aw__resolve_feed(struct aw_http *http, struct aw_response *res);
 void aw__resolve_forget(struct aw_response *res);
 
+/* length.c */
+enum aw__stop aw__length_note(struct aw_response *res, const char *line,
+			      size_t n);
+
 /* limiter.c */
 int aw__limiter_init(struct aw__limiter *limiter, int per_host, int total);
 void aw__limiter_fini(struct aw__limiter *limiter);
@@ -262,13 +269,6 @@ void aw__limiter_fail(struct aw__limiter *limiter, int code);
 /* init.c */
 int aw__curl_ready(void);
 
-/* session.c */
-void aw__http_ref(struct aw_http *http);
-void aw__http_unref(struct aw_http *http);
-void aw__http_bury(struct aw_http *http);
-
-/* multi.c */
-int aw__multi_open(struct aw_http *http);
 /* options.c: what both structures have; queue is the session's. */
 struct aw__numbers {
 	double total, connect, queue;
@@ -279,6 +279,13 @@ int aw__numbers_check(const struct aw__numbers *n);
 double aw__or_seconds(double value, double otherwise);
 int64_t aw__or_limit(int64_t value, int64_t otherwise);
 
+/* session.c */
+void aw__http_ref(struct aw_http *http);
+void aw__http_unref(struct aw_http *http);
+void aw__http_bury(struct aw_http *http);
+
+/* multi.c */
+int aw__multi_open(struct aw_http *http);
 void aw__multi_close(struct aw_http *http);
 int aw__multi_start(struct aw_http *http, struct aw_response *res);
 void aw__multi_abandon(struct aw_http *http, struct aw_response *res);
@@ -301,6 +308,7 @@ void aw__wakeup_hide(CURLM *multi);
 int aw__request(struct aw_http *http, struct aw_response **ret,
 		const char *method, const char *url,
 		const struct aw_request_options *options, const char *accept);
+double aw__call_left(const struct aw__call *call);
 
 /* json.c */
 int aw__json_text(char **ret, const struct json_t *value);
@@ -308,7 +316,6 @@ int aw__json_text(char **ret, const struct json_t *value);
 /* hop.c */
 int aw__call_perform(struct aw__call *call);
 
-double aw__call_left(const struct aw__call *call);
 /* retry.c */
 double aw__retry_pause(struct aw__call *call, int r);
 bool aw__retry_is_safe(int r, int status, bool idempotent, enum aw_sent sent);
@@ -329,6 +336,6 @@ void aw__easy_rewind(struct aw_response *res);
 int aw__fail(struct aw_response *res, const char *method);
 int aw__fail_status(const struct aw_response *res);
 void aw__fail_note(const struct aw_response *res, const char *method);
+void aw__fail_late(const char *option, double seconds, const char *what);
 
 #endif
-void aw__fail_late(const char *option, double seconds, const char *what);

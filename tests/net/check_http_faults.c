@@ -117,6 +117,40 @@ FAULT(an_endless_body_meets_the_limit, "GET", AW_ELIMIT,
 		 "01234567890123456789012345678901234567890123456789"
 		 "01234567890123456789012345678901234567890123456789"))
 
+/* What the length of a body is must not be a matter of opinion: the rest of it
+ * would be the next answer. */
+#define LENGTH(test, want, headers) \
+	START_TEST(test) \
+	{ \
+		static const struct fake_step script[] = { FAKE_READ, \
+			FAKE_SEND("HTTP/1.1 200 OK\r\n" headers \
+				  "\r\ngood\r\n"), \
+			FAKE_HOLD, FAKE_END }; \
+		expect_fault(script, "GET", want); \
+	} \
+	END_TEST
+
+LENGTH(a_length_that_is_no_number_is_refused, -EPROTO,
+       "Content-Length: crap\r\n")
+LENGTH(a_negative_length_is_refused, -EPROTO, "Content-Length: -1\r\n")
+LENGTH(a_length_with_a_sign_is_refused, -EPROTO, "Content-Length: +4\r\n")
+LENGTH(a_length_with_something_behind_is_refused, -EPROTO,
+       "Content-Length: 4x\r\n")
+LENGTH(an_empty_length_is_refused, -EPROTO, "Content-Length:\r\n")
+LENGTH(two_different_lengths_are_refused, -EPROTO,
+       "Content-Length: 4\r\nContent-Length: 6\r\n")
+LENGTH(two_lengths_in_a_line_are_refused, -EPROTO, "Content-Length: 4, 4\r\n")
+LENGTH(the_same_length_twice_is_one, 0,
+       "Content-Length: 4\r\ncontent-length: 4 \r\n")
+LENGTH(a_length_beside_chunks_is_refused, -EPROTO,
+       "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n")
+LENGTH(chunks_beside_a_length_are_refused, -EPROTO,
+       "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n")
+LENGTH(a_length_of_2_to_the_63_is_above_the_limit, AW_ELIMIT,
+       "Content-Length: 9223372036854775808\r\n")
+LENGTH(a_length_of_thirty_digits_is_above_the_limit, AW_ELIMIT,
+       "Content-Length: 100000000000000000000000000000\r\n")
+
 /* -- kept connections ---------------------------------------------------- */
 
 static const struct fake_step stray[] = {
@@ -288,6 +322,7 @@ main(void)
 {
 	Suite *suite = suite_create("http faults");
 	TCase *faults = tcase_create("faults");
+	TCase *lengths = tcase_create("lengths");
 	TCase *kept = tcase_create("kept connections");
 
 	tcase_add_test(faults, a_close_without_an_answer_is_a_lost_connection);
@@ -312,6 +347,18 @@ main(void)
 	tcase_add_test(faults, endless_hints_meet_the_limit);
 	tcase_add_test(faults, an_endless_body_meets_the_limit);
 	tcase_add_test(faults, what_cannot_be_reached_was_not_sent);
+	tcase_add_test(lengths, a_length_that_is_no_number_is_refused);
+	tcase_add_test(lengths, a_negative_length_is_refused);
+	tcase_add_test(lengths, a_length_with_a_sign_is_refused);
+	tcase_add_test(lengths, a_length_with_something_behind_is_refused);
+	tcase_add_test(lengths, an_empty_length_is_refused);
+	tcase_add_test(lengths, two_different_lengths_are_refused);
+	tcase_add_test(lengths, two_lengths_in_a_line_are_refused);
+	tcase_add_test(lengths, the_same_length_twice_is_one);
+	tcase_add_test(lengths, a_length_beside_chunks_is_refused);
+	tcase_add_test(lengths, chunks_beside_a_length_are_refused);
+	tcase_add_test(lengths, a_length_of_2_to_the_63_is_above_the_limit);
+	tcase_add_test(lengths, a_length_of_thirty_digits_is_above_the_limit);
 	tcase_add_test(kept,
 		       an_answer_that_nobody_asked_for_is_not_the_next_ones);
 	tcase_add_test(kept, a_get_on_a_dead_kept_connection_is_sent_again);
@@ -320,6 +367,7 @@ main(void)
 	tcase_add_test(kept, a_post_with_a_body_neither);
 	tcase_add_test(kept, a_connection_closed_while_idle_costs_no_post);
 	suite_add_tcase(suite, faults);
+	suite_add_tcase(suite, lengths);
 	suite_add_tcase(suite, kept);
 	return suite_run(suite);
 }

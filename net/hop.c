@@ -214,6 +214,9 @@ follow(struct aw__call *call, const char *location)
 
 	if (res->timing.redirects >= call->redirects)
 		return refuse_redirect(call, "too many redirects");
+	if (strlen(location) > AW__MAX_URL)
+		return refuse_redirect(call, "the redirect's Location is "
+				       "longer than 64 KiB");
 	r = aw__target_follow(&target, &res->target, location);
 	if (r == -ENOMEM)
 		return r;

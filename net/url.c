@@ -30,6 +30,15 @@ struct parsing {
 	unsigned flags;
 };
 
+/* A message must not tell a password: what is behind the last @. */
+static const char *
+without_user(const char *url)
+{
+	const char *at = strrchr(url, '@');
+
+	return at ? at + 1 : url;
+}
+
 static int
 url_error(CURLUcode code, const char *url)
 {
@@ -38,7 +47,7 @@ url_error(CURLUcode code, const char *url)
 	if (code == CURLUE_USER_NOT_ALLOWED)
 		return aw_fail(-EINVAL, "a URL must not hold a user name or "
 			       "a password: use the option auth");
-	return aw_fail(-EINVAL, "bad URL \"%.200s\": %s", url,
+	return aw_fail(-EINVAL, "bad URL \"%.200s\": %s", without_user(url),
 		       curl_url_strerror(code));
 }
 
@@ -106,7 +115,7 @@ take_scheme(struct aw__target *t, CURLU *u, const char *url)
 	t->https = strcmp(scheme, "https") == 0;
 	if (!t->https && strcmp(scheme, "http") != 0)
 		r = aw_fail(-EINVAL, "bad URL \"%.200s\": only http and https "
-			    "are spoken", url);
+			    "are spoken", without_user(url));
 	curl_free(scheme);
 	return r;
 }

@@ -215,6 +215,40 @@ START_TEST(a_redirect_leads_to_https_but_not_away_from_it_nor_elsewhere)
 END_TEST
 
 static int
+long_app(void *arg)
+{
+	struct fake *fake = arg;
+	AW_AUTO(aw_http, http);
+	struct aw_response *none = NULL;
+
+	AW_TRY(aw_http_open(&http, .base = fake_url(fake)));
+	WANT(aw_http_get(http, &none, "/") == AW_EREDIRECT);
+	WANT(strstr(aw_error()->message, "is longer than 64 KiB"));
+	WANT(!none && fake_requests(fake) == 1);
+	return 0;
+}
+
+START_TEST(a_location_that_is_too_long_is_called_so)
+{
+	static char answer[70100] = "HTTP/1.1 302 Found\r\nContent-Length: 0"
+				    "\r\nLocation: /";
+	size_t n = strlen(answer);
+	const struct fake_step far[] = {
+		FAKE_READ, { FAKE_SEND_, answer, n + 70000 + 4 }, FAKE_HOLD,
+		FAKE_END
+	};
+	const struct fake_step *const scripts[] = { far, NULL };
+	struct fake *fake;
+
+	memset(answer + n, 'a', 70000);
+	memcpy(answer + n + 70000, "\r\n\r\n", 4);
+	fake = fake_start(scripts);
+	expect_run(long_app, fake);
+	fake_stop(fake);
+}
+END_TEST
+
+static int
 warm_app(void *arg)
 {
 	AW_AUTO(aw_http, http);
@@ -255,6 +289,7 @@ main(void)
 	tcase_add_test(basic, the_same_origin_gets_them_again);
 	tcase_add_test(basic,
 		a_redirect_leads_to_https_but_not_away_from_it_nor_elsewhere);
+	tcase_add_test(basic, a_location_that_is_too_long_is_called_so);
 	tcase_add_test(basic, a_redirect_does_not_stay_in_the_kept_handle);
 	suite_add_tcase(suite, basic);
 	return suite_run(suite);

@@ -335,11 +335,17 @@ START_TEST(a_name_is_looked_up_and_its_connection_kept)
 }
 END_TEST
 
+struct twice {
+	struct fake *fake;
+	const char *addresses;
+};
+
 /* The first address refuses, and the second gets its descriptor. */
 static int
 second_address_app(void *arg)
 {
-	struct fake *fake = arg;
+	struct twice *twice = arg;
+	struct fake *fake = twice->fake;
 	AW_AUTO(aw_http, http);
 	char url[100], both[100];
 
@@ -347,7 +353,7 @@ second_address_app(void *arg)
 		 fake_port(fake));
 	snprintf(both, sizeof(both), "twice.example:%d", fake_port(fake));
 	AW_TRY(aw_http_open(&http, .max_per_host = 50,
-			    .resolve = AW_PAIRS(both, "127.0.0.9,127.0.0.1")));
+			    .resolve = AW_PAIRS(both, twice->addresses)));
 	for (int i = 0; i < 5; i++) {
 		AW_AUTO(aw_response, res);
 
@@ -357,12 +363,27 @@ second_address_app(void *arg)
 	return 0;
 }
 
+static void
+expect_second_address(const char *addresses)
+{
+	struct twice twice = { fake_start(closing), addresses };
+
+	expect_run(second_address_app, &twice);
+	fake_stop(twice.fake);
+}
+
 START_TEST(the_second_address_is_tried_when_the_first_refuses)
 {
-	struct fake *fake = fake_start(closing);
+	expect_second_address("127.0.0.9,127.0.0.1");
+}
+END_TEST
 
-	expect_run(second_address_app, fake);
-	fake_stop(fake);
+/* Whether this machine has IPv6 or not: 2001:db8:: leads nowhere (RFC 3849),
+ * and the fake does not listen on ::1. */
+START_TEST(ipv6_that_comes_first_and_is_unreachable_is_passed_by)
+{
+	expect_second_address("::1,127.0.0.1");
+	expect_second_address("2001:db8::1,127.0.0.1");
 }
 END_TEST
 
@@ -438,6 +459,8 @@ main(void)
 	tcase_add_test(names, a_name_is_looked_up_and_its_connection_kept);
 	tcase_add_test(names,
 		       the_second_address_is_tried_when_the_first_refuses);
+	tcase_add_test(names,
+		       ipv6_that_comes_first_and_is_unreachable_is_passed_by);
 	suite_add_tcase(suite, limits);
 	suite_add_tcase(suite, memory);
 	suite_add_tcase(suite, names);

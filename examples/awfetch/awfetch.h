@@ -6,6 +6,7 @@
  *	options.c  the command line
  *	body.c     -d, -F and -i: what is read before anything is fetched
  *	print.c    a body, a JSON object, a complaint
+ *	output.c   standard output, or a file
  */
 #ifndef AWFETCH_H
 #define AWFETCH_H
@@ -53,7 +54,7 @@ struct item {
 	int attempts;
 	double seconds;
 	char sha256[65];
-	char message[320];
+	char message[350];
 	bool done;
 };
 
@@ -69,6 +70,10 @@ void urls_of_file(struct options *o);
 
 /* print.c */
 int item_describe(struct item *item);
-int item_print(const struct item *item, const struct options *o, FILE *out);
+void item_complain(const struct item *item, const struct options *o);
+struct aw_bytes item_text(const struct item *item, const struct options *o);
+
+/* output.c: @path: NULL: standard output. */
+int output_put(struct aw_bytes text, const char *path);
 
 #endif

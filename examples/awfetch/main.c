@@ -22,7 +22,6 @@ struct run {
 	size_t n, begun, printed;
 	int running;
 	struct aw_event changed;
-	FILE *out;
 	int exit_code;
 };
 
@@ -83,14 +82,25 @@ request(struct run *run, struct item *item)
 	return r;
 }
 
+/* In the words of the command line. */
+static const char *
+remedy(const struct aw_error *error)
+{
+	if (error->code != AW_ETIMEDOUT)
+		return "";
+	return strstr(error->message, "(option connect)")
+		? ": see --connect-timeout" : ": see -m";
+}
+
 static void
 keep_failure(struct item *item, int r)
 {
 	const struct aw_error *error = aw_error();
 
 	item->code = r;
-	snprintf(item->message, sizeof(item->message), "%s",
-		 *error->message ? error->message : aw_strerror(r));
+	snprintf(item->message, sizeof(item->message), "%s%s",
+		 *error->message ? error->message : aw_strerror(r),
+		 remedy(error));
 }
 
 /* A child: its failure is the item's, not the group's. */
@@ -118,25 +128,37 @@ fetch(void *arg)
 	return r;
 }
 
-struct print {
-	struct run *run;
-	struct item *item;
+struct complaint {
+	const struct item *item;
+	const struct options *o;
 };
 
+/* Standard error may block. */
 static int
-print_offloaded(void *arg)
+complain(void *arg)
 {
-	struct print *print = arg;
+	const struct complaint *c = arg;
 
-	return item_print(print->item, &print->run->o, print->run->out);
+	item_complain(c->item, c->o);
+	return 0;
+}
+
+static int
+print(const struct item *item, const struct options *o)
+{
+	struct complaint complaint = { item, o };
+	struct aw_bytes text = item_text(item, o);
+
+	if (!o->json)
+		AW_TRY(aw_offload(complain, &complaint));
+	return text.data ? output_put(text, o->output) : 0;
 }
 
 static int
 print_next(struct run *run)
 {
 	struct item *item = &run->items[run->printed++];
-	struct print print = { run, item };
-	int r = aw_offload(print_offloaded, &print);
+	int r = print(item, &run->o);
 
 	if (item->code)
 		run->exit_code = 1;
@@ -198,7 +220,8 @@ app(void *arg)
 
 	AW_TRY(aw_http_open(&http, .max_total = o->parallel,
 			    .max_per_host = o->per_host, .total = o->total,
-			    .connect = o->connect, .max_body = o->max_body,
+			    .queue = AW_FOREVER, .connect = o->connect,
+			    .max_body = o->max_body,
 			    .redirects = redirects_of(o),
 			    .retries = o->retries, .cacert = o->cacert,
 			    .insecure = o->insecure,
@@ -220,9 +243,6 @@ run_init(struct run *run)
 		run->items[i].index = i;
 		run->items[i].given = run->o.urls.items[i];
 	}
-	run->out = run->o.output ? fopen(run->o.output, "we") : stdout;
-	if (!run->out)
-		die(run->o.output, strerror(errno));
 }
 
 int
@@ -236,8 +256,6 @@ main(int argc, char **argv)
 	r = aw_run(app, &run);
 	if (r < 0)
 		aw_perror("awfetch", r);
-	if (run.out != stdout && fclose(run.out) && r >= 0)
-		r = aw_perror(run.o.output, -errno);
 	for (size_t i = run.printed; i < run.n; i++) {
 		aw_response_freep(&run.items[i].res);
 		free(run.items[i].line);

@@ -14,7 +14,8 @@ static const char usage[] =
 "  -P N                  transfers at a time (10)\n"
 "  --per-host N          of these to one host (10)\n"
 "  -i FILE               more URLs, one a line; - is standard input\n"
-"  -o FILE               write the body there; with one URL only\n"
+"  -o FILE               write the body there, if it comes whole; with one\n"
+"                        URL only\n"
 "  --json                an object per URL instead of the bodies\n"
 "  -f, --fail            a status of 400 or more is a failure (exit 22)\n"
 "  -X METHOD             (GET, or POST with a body)\n"
@@ -24,7 +25,7 @@ static const char usage[] =
 "  -u USER:PASSWORD      basic authentication\n"
 "  -L                    follow redirects\n"
 "  --max-redirs N        at most so many (10); -1: no limit\n"
-"  -m SECONDS            for each URL (60)\n"
+"  -m SECONDS            for each URL, from when its turn comes (60)\n"
 "  --connect-timeout S   to connect (10)\n"
 "  --compressed          ask for compression, decode the body\n"
 "  --max-body N          bytes of a body (67108864)\n"
@@ -258,7 +259,8 @@ read_letter(struct options *o, int c)
 		o->fail = true;
 		break;
 	case 'h':
-		fputs(usage, stdout);
+		if (fputs(usage, stdout) < 0 || fflush(stdout))
+			die("--help", strerror(errno));
 		exit(0);
 	default:
 		read_long(o, c);

@@ -145,32 +145,46 @@ item_describe(struct item *item)
 	return fclose(out) ? -ENOMEM : 0;
 }
 
-static void
-complain(const struct item *item, const struct options *o)
+/* A line that others read tells no password.  One with a slash in it makes
+ * the rest a path, and the port no number. */
+static const char *
+behind_user(const char *host)
 {
-	if (item->code)
-		fprintf(stderr, "awfetch: %s: %s: %s\n", item->given,
-			aw_error_name(item->code), item->message);
-	else if (o->fail && item->status >= 400)
-		fprintf(stderr, "awfetch: %s: status %d\n", item->given,
-			item->status);
+	const char *end = host + strcspn(host, "/?#"), *at = end;
+	const char *port = memchr(host, ':', (size_t)(end - host));
+
+	while (at > host && at[-1] != '@')
+		at--;
+	if (at > host || *host == '[' || !port ||
+	    port + 1 + strspn(port + 1, "0123456789") == end)
+		return at;
+	at = strrchr(end, '@');
+	return at ? at + 1 : host;
 }
 
-/* 0, or what is wrong with @out. */
-int
-item_print(const struct item *item, const struct options *o, FILE *out)
+void
+item_complain(const struct item *item, const struct options *o)
 {
-	struct aw_bytes text = aw_bytes(item->line, item->line_size);
+	const char *url = item->given, *host = strstr(url, "://");
+	int n = host ? (int)(host + 3 - url) : 0;
 
-	if (!o->json) {
-		complain(item, o);
-		if (!item->res || (o->fail && item->status >= 400))
-			return 0;
-		text = aw_response_body(item->res);
-	}
-	errno = 0;
-	if (fwrite(text.data, 1, text.size, out) != text.size || fflush(out))
-		return aw_fail(errno ? -errno : -EIO, "cannot write: %s",
-			       strerror(errno));
-	return 0;
+	if (item->code)
+		fprintf(stderr, "awfetch: %.*s%s: %s: %s\n", n, url,
+			behind_user(url + n), aw_error_name(item->code),
+			item->message);
+	else if (o->fail && item->status >= 400)
+		fprintf(stderr, "awfetch: %.*s%s: status %d\n", n, url,
+			behind_user(url + n), item->status);
+}
+
+/* What is to be written; data is NULL if nothing is, not even an empty
+ * body. */
+struct aw_bytes
+item_text(const struct item *item, const struct options *o)
+{
+	if (o->json)
+		return aw_bytes(item->line, item->line_size);
+	if (!item->res || (o->fail && item->status >= 400))
+		return aw_bytes(NULL, 0);
+	return aw_response_body(item->res);
 }

@@ -329,7 +329,8 @@ parse_options(int argc, char **argv, struct options *o)
 	while ((c = getopt_long(argc, argv, "d:c:t:h", long_options,
 				NULL)) >= 0) {
 		if (c == 'h')
-			return fputs(usage, stdout) < 0 ? -1 : 1;
+			return fputs(usage, stdout) < 0 ||
+				fflush(stdout) ? -1 : 1;
 		if (c == 'd')
 			o->dsn = optarg;
 		else if (c == TEXT_OPTION)

@@ -131,8 +131,7 @@ set(struct options *o, int which, const char *value)
 	case MAX_BODY:
 		return whole("--max-body", value, 1, 1LL << 40, &o->max_body);
 	case HELP:
-		fputs(usage, stdout);
-		return 1;
+		return fputs(usage, stdout) < 0 || fflush(stdout) ? 2 : 1;
 	default:
 		fputs(usage, stderr);
 		return 3;

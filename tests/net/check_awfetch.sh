@@ -180,7 +180,8 @@ says AW_EDECODE
 verdict "--compressed asks for compression and decodes"
 
 run 1 -m 0.2 "$at/never"
-says AW_ETIMEDOUT
+says 'AW_ETIMEDOUT: the time limit of 0.2 s .* while waiting for the headers'
+says 'see -m$'
 run 1 --max-body 1000 "$at/big/1m"
 says AW_ELIMIT
 bytes 0
@@ -216,6 +217,55 @@ cmp -s "$tmp/file" "$AWAIT_TEST_WWW/big/1m" || fail+="not the file. "
 run 1 -o "$tmp/file" "$at/a.html" "$at/a.html"
 says 'one URL only'
 verdict "-o writes one body to a file"
+
+printf 'the old one' >"$tmp/file"
+run 1 -o "$tmp/file" -m 0.2 "$at/never"
+run 1 -o "$tmp/file" --max-body 1000 "$at/big/1m"
+run 22 -o "$tmp/file" --fail "$at/status/404"
+run 1 -o "$tmp/file" http://127.0.0.1:1/
+[ "$(cat "$tmp/file")" = 'the old one' ] || fail+="the old file is lost. "
+run 1 -o "$tmp/new" -m 0.2 "$at/never"
+[ ! -e "$tmp/new" ] || fail+="there is a new file. "
+verdict "a transfer that fails leaves the old file of -o, or none"
+
+(ulimit -f 100; trap '' XFSZ; run 1 -o "$tmp/file" "$at/big/1m"
+	[ -z "$fail" ]) || fail+="a full disk is no failure. "
+says 'cannot write .*/file: File too large'
+[ "$(cat "$tmp/file")" = 'the old one' ] || fail+="the old file is lost. "
+ln -s file "$tmp/link"
+run 0 -o "$tmp/link" "$at/a.html"
+[ -L "$tmp/link" ] || fail+="the link is gone. "
+cmp -s "$tmp/file" "$AWAIT_TEST_WWW/a.html" || fail+="not the file. "
+run 0 -o /dev/null "$at/a.html"
+[ -c /dev/null ] || fail+="/dev/null is gone. "
+mkfifo "$tmp/fifo"
+cat "$tmp/fifo" >"$tmp/piped" &
+run 0 -o "$tmp/fifo" "$at/a.html"
+wait $!
+cmp -s "$tmp/piped" "$AWAIT_TEST_WWW/a.html" || fail+="not piped. "
+[ -p "$tmp/fifo" ] || fail+="the FIFO is gone. "
+run 1 -o "$tmp/none/file" "$at/a.html"
+says 'cannot write .*none/file: No such file'
+verdict "-o replaces a file whole, follows a link and spares what is no file"
+
+# Each takes a second; together they take longer than -m.
+seq 1 4 | sed "s|.*|$at/delay/1?n=&|" >"$tmp/urls"
+run 0 -P 20 --per-host 1 -m 2.5 -i "$tmp/urls"
+verdict "-m counts from when a URL has its turn"
+
+for url in http://u:geheim@127.0.0.1/ http://u:geh/eim@127.0.0.1/ \
+	ftp://u:geheim@h/ u:geheim@h; do
+	run 1 "$url"
+	grep -q geh "$tmp/err" && fail+="$url: the password is told. "
+	says AW_EINVAL
+done
+run 1 "http://127.0.0.1:1/@a"
+says 'http://127.0.0.1:1/@a: AW_ECONNECT'
+verdict "a password in a URL is not told"
+
+"$awfetch" --help >/dev/full 2>"$tmp/err" && fail+="--help succeeds. "
+says 'No space left'
+verdict "a help that cannot be written is a failure"
 
 printf '%s\n\n  %s  \n' "$at/a.html" "${at#http://}/redirect/0" |
 	"$awfetch" -i - >"$tmp/out" 2>"$tmp/err" || fail+="exit status $?. "

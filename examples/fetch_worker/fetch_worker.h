@@ -124,6 +124,7 @@ int db_open(struct aw_db **ret, const char *dsn, const char *name, int max,
 int store_open(struct worker *worker);
 int store_put(struct worker *worker, const struct page *page);
 bool store_refuses(struct worker *worker, int r, const struct page *page);
+bool store_has_rule(int r);
 
 /* url.c */
 int url_resolve(const char *base, const char *href, char **ret);
@@ -148,6 +149,7 @@ void sha256(struct aw_bytes bytes, char ret[65]);
 
 /* trouble.c: telling and waiting. */
 int cannot_start(struct worker *worker, const char *option, int r);
+int unfit(struct worker *worker, int r);
 bool trouble(struct worker *worker, const char *what, int r);
 void report(struct worker *worker, const char *what, int r);
 bool is_fatal(int r);

@@ -189,7 +189,27 @@ is_about_the_page(const struct aw_error *e)
 	for (i = 0; i < AW_LENGTH(classes); i++)
 		if (strncmp(e->sqlstate, classes[i], 2) == 0)
 			return true;
-	return e->native == 1118 || e->native == 1366 || e->native == 1406;
+	return e->native == 1118 || e->native == 1364 || e->native == 1366 ||
+	       e->native == 1406;
+}
+
+/* r: of a put that was refused. Was it a rule that somebody made for such
+ * rows, and not the shape of the table? */
+bool
+store_has_rule(int r)
+{
+	static const char classes[][3] = { "44", "45", "P0" };
+	const struct aw_error *e = aw_error();
+	size_t i;
+
+	if (r != AW_ESQL)
+		return false;
+	for (i = 0; i < AW_LENGTH(classes); i++)
+		if (strncmp(e->sqlstate, classes[i], 2) == 0)
+			return true;
+	return e->sql_class == AW_SQL_CHECK || e->sql_class == AW_SQL_UNIQUE ||
+	       e->sql_class == AW_SQL_FOREIGN_KEY ||
+	       e->sql_class == AW_SQL_EXCLUSION;
 }
 
 /* r: of a put. Does the store refuse this very page, now and for ever? */

@@ -15,10 +15,14 @@ text_of(int r)
 	return e->code == r && e->message[0] ? e->message : aw_strerror(r);
 }
 
+#define OTHER_SHAPE ": the table has another shape: rename or drop it"
+
 /* A refused connect has said what to check already. */
 static const char *
 remedy(int r)
 {
+	if (r == AW_ETYPE || r == AW_ERANGE)
+		return OTHER_SHAPE;
 	if (r != AW_ESQL)
 		return "";
 	switch (aw_error()->sql_class) {
@@ -26,7 +30,9 @@ remedy(int r)
 		return ": grant its user SELECT, INSERT and UPDATE on the "
 		       "table, or CREATE if there is none";
 	case AW_SQL_UNDEFINED:
-		return ": the table has another shape: rename or drop it";
+	case AW_SQL_NOT_NULL:
+	case AW_SQL_DATA:
+		return OTHER_SHAPE;
 	case AW_SQL_READ_ONLY:
 		return ": name a server or a user that may write";
 	default:
@@ -44,12 +50,21 @@ complain(struct worker *worker, const char *option, int r)
 	worker->fatal = r;
 }
 
+/* Told once, by whoever meets it first. */
 int
 cannot_start(struct worker *worker, const char *option, int r)
 {
-	if (r < 0 && !aw_is_cancel(r))
+	if (r < 0 && !aw_is_cancel(r) && worker->fatal == 0)
 		complain(worker, option, r);
 	return r;
+}
+
+/* The table page does not even take the row of a failed page. */
+int
+unfit(struct worker *worker, int r)
+{
+	aw_event_set(&worker->wake);
+	return cannot_start(worker, "--store", r);
 }
 
 /* Somebody has to change something: waiting does not help. */

@@ -6,6 +6,7 @@
  *	passing failure         later, with backoff; after --retries: failed
  *	final failure           a row with error set, failed
  *	the store refuses it    a row with error set and no body, failed
+ *	and that row, too       by a rule: failed, told; else the worker ends
  *	the store is away       the job goes back to the queue, unharmed
  *	the queue is away       tried again until it is back or the lease lost
  */
@@ -47,11 +48,26 @@ later(const struct job *job, double seconds, bool failed)
 
 /* --- Storing ----------------------------------------------------------- */
 
+/* Even the row that says why was refused. A check, a trigger or a key that is
+ * made for such rows is obeyed: the page ends without one. Anything else is the
+ * table's fault, and would be so for every page that fails. */
+static int
+refused_twice(struct worker *worker, const struct page *page, int r)
+{
+	if (!store_has_rule(r))
+		return unfit(worker, r);
+	fprintf(stderr, "fetch_worker: %.200s: failed, and there is no row of "
+		"it: the store refused that, too: %s\n", page->url,
+		aw_error()->message);
+	return 0;
+}
+
 /* What the store refused, without what it may have refused. */
 static int
 put_refused(struct worker *worker, struct page *page, int r)
 {
 	char why[ERROR_BYTES], key[URL_MOST];
+	const char *url = page->url;
 
 	snprintf(why, sizeof why, "the store refused the page: %s: %s",
 		 aw_error_name(r), aw_error()->message);
@@ -65,6 +81,9 @@ put_refused(struct worker *worker, struct page *page, int r)
 		page->url = key;
 		r = store_put(worker, page);
 	}
+	page->url = url;
+	if (r < 0 && aw_check() == 0 && store_refuses(worker, r, page))
+		r = refused_twice(worker, page, r);
 	page->error = "the store refused the page";
 	return r;
 }
@@ -96,10 +115,10 @@ store(const struct job *job, struct page *page)
 		return 1;
 	}
 	AW_TRY(aw_check());
-	if (is_fatal(r)) {
-		aw_event_set(&worker->wake);
-		return cannot_start(worker, "--store", r);
-	}
+	if (worker->fatal < 0)
+		return worker->fatal;
+	if (is_fatal(r))
+		return unfit(worker, r);
 	report(worker, "storing a page", r);
 	store_is_away(worker);
 	return later(job, 0.5, false);
@@ -136,7 +155,11 @@ refuse_long(struct worker *worker, const char *url)
 	url_key(key, sizeof key, url);
 	while ((r = store_put(worker, &page)) < 0) {
 		if (is_fatal(r))
-			return cannot_start(worker, "--store", r);
+			return unfit(worker, r);
+		if (store_refuses(worker, r, &page)) {
+			AW_TRY(refused_twice(worker, &page, r));
+			break;
+		}
 		if (!trouble(worker, "storing a page", r))
 			return r;
 	}

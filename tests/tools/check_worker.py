@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 from fake_site import FakeSite
-from worker import (Databases, Worker, check, crawl, equal, expected, main,
-                    make_site, mysql, pg, same, until)
+from worker import (Databases, Worker, ask, check, crawl, equal, expected,
+                    main, make_site, mysql, pg, same, until)
 
 LONG = "/long?" + "x" * 2048
 DEAD = "http://127.0.0.1:1/refused"
@@ -124,6 +124,61 @@ def refused_by_pg():
         check("violates check" in errors[site.url + "/size/5000"], errors)
         check("not this one" in errors[site.url + "/size/4321"], errors)
         equal((summary["stored"], summary["failed"]), (1, 2), "stored, failed")
+
+
+def refused_row(kind):
+    with FakeSite() as site:
+        db = Databases(kind)
+        crawl(db)
+        ask(db.store, "ALTER TABLE page ADD CHECK "
+            "(url NOT LIKE '%/size/7%')")
+        with Worker(db, "--drain", "--seed", site.url + "/size/7", "--seed",
+                    site.url + "/size/8") as worker:
+            summary = worker.ends_well()
+            check("/size/7: failed, and there is no row" in worker.errors(),
+                  worker.errors())
+        equal((summary["stored"], summary["failed"]), (1, 1), "stored, failed")
+        equal(db.job(site.url + "/size/7"), ["failed"], "the job")
+        equal(db.count(), 1, "rows")
+
+
+def refused_row_by_pg():
+    """a rule of PostgreSQL that refuses the failed row, too, ends the page"""
+    refused_row("pg")
+
+
+def refused_row_by_mysql():
+    """a rule of MariaDB that refuses the failed row, too, ends the page"""
+    refused_row("mysql")
+
+
+def other_shape(kind, alter, *paths):
+    with FakeSite() as site:
+        db = Databases(kind)
+        crawl(db)
+        ask(db.store, "ALTER TABLE page " + alter)
+        for path in paths:
+            with Worker(db, "--drain", "--seed", site.url + path) as worker:
+                equal(worker.wait(), 1, "exit status")
+                told = worker.errors()
+            equal(told.count("fetch_worker: --store: AW_ESQL: "), 1, told)
+            check("another shape: rename or drop it" in told, told)
+            check("--queue" not in told, told)
+        check(db.job(site.url + paths[0]) in (None, ["ready"]), "the job")
+        equal(db.count(), 0, "rows")
+
+
+def other_shape_in_pg():
+    """a table of PostgreSQL that takes no failed page ends the worker"""
+    other_shape("pg", "ALTER body SET NOT NULL, ADD CHECK (bytes < 5000)",
+                "/size/5000", "/404", LONG)
+
+
+def other_shape_in_mysql():
+    """a table of MariaDB that takes no failed page ends the worker"""
+    other_shape("mysql", "MODIFY url varchar(40) CHARACTER SET ascii "
+                "COLLATE ascii_nopad_bin", "/size/5000?" + "x" * 30, LONG)
+    other_shape("mysql", "ADD more int NOT NULL", "/size/1", "/404")
 
 
 def strange_urls():
@@ -289,5 +344,7 @@ def draws_a_bar():
 
 main(to_pg, to_mysql, together=(
     bad_to_pg, bad_to_mysql, refused_by_pg, strange_urls, same_site_only,
+    refused_row_by_pg, refused_row_by_mysql, other_shape_in_pg,
+    other_shape_in_mysql,
     follows_when_told, two_workers, max_pages, retries, spaced_attempts,
     waits_for_work, draws_a_bar))

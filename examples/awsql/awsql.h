@@ -102,6 +102,8 @@ struct session {
 	struct aw_conn *conn;	/* NULL: there is none yet */
 	bool in_tx;		/* after the last line */
 	bool lost_tx;		/* the lines of a transaction that is gone */
+	bool failed_tx;		/* before this line, said the server */
+	char sqlstate[8];	/* of what it failed by; "": not known */
 };
 
 /*
@@ -135,6 +137,8 @@ int borrow(struct line *line, struct aw_conn **ret);
 
 /* AW_ETXDEAD: the line belongs to a transaction that is lost. */
 int session_check(struct session *session, const char *sql);
+/* Did the server answer a commit by a rollback?  AW_ETXDEAD. */
+int session_committed(const struct session *session, const char *sql);
 /* After a line; what a failure has to say of the session, perhaps "". */
 const char *session_note(struct session *session, const char *sql);
 

@@ -153,39 +153,61 @@ shape_of(const char *type)
 	return TEXT;
 }
 
-/* Is it a JSON number that a double holds exactly?  Zeroes in front and
- * behind do not count as digits. */
+/* What is_exact_number() finds in a number. */
+struct digits {
+	int n;			/* without zeroes in front and behind */
+	int zeroes;		/* behind the last that is none */
+	bool point, has_exponent;
+};
+
+/* As JSON writes numbers. */
+static bool
+take_digits(const char *at, const char *end, struct digits *d)
+{
+	const char *begin = at;
+
+	for (; at < end && *at != 'e' && *at != 'E'; at++) {
+		if (*at == '.' && !d->point && at > begin) {
+			d->point = true;
+		} else if (*at < '0' || *at > '9') {
+			return false;
+		} else if (*at == '0') {
+			d->zeroes += d->n > 0;
+		} else {
+			d->n += d->zeroes + 1;
+			d->zeroes = 0;
+		}
+	}
+	if (at == begin || at[-1] == '.' || (*begin == '0' && at > begin + 1 &&
+					     begin[1] != '.'))
+		return false;
+	if (at == end)
+		return true;
+	d->has_exponent = true;
+	at += at[1] == '-' || at[1] == '+' ? 2 : 1;
+	return at < end && at + strspn(at, "0123456789") == end;
+}
+
+/* Is it a JSON number that every reader's double holds as it is written?  Whole
+ * numbers are held up to 2^53, however many zeroes they end in; 15 digits come
+ * back unchanged between 1e-307 and 1e308 (C11, 5.2.4.2.2), but what is
+ * written without an exponent is not rounded by its reader above 2^53. */
 static bool
 is_exact_number(struct aw_bytes text)
 {
 	const char *at = text.data, *end = at + text.size;
-	int digits = 0, zeroes = 0;
-	bool point = false;
-	long long whole;
+	struct digits d = { .n = 0 };
+	double value;
 
 	if (at < end && *at == '-')
 		at++;
-	if (at == end || *at < '0' || *at > '9' ||
-	    (*at == '0' && at + 1 < end && at[1] >= '0' && at[1] <= '9'))
+	if (!take_digits(at, end, &d))
 		return false;
-	for (; at < end && *at != 'e' && *at != 'E'; at++) {
-		if (*at == '.' && !point) {
-			point = true;
-		} else if (*at < '0' || *at > '9') {
-			return false;
-		} else if (*at == '0') {
-			zeroes += digits > 0;
-		} else {
-			digits += zeroes + 1;
-			zeroes = 0;
-		}
-	}
-	if (digits <= EXACT_DIGITS)
-		return end[-1] != '.';
-	if (point || at < end || text.size > 17)
-		return false;
-	whole = llabs(strtoll(text.data, NULL, 10));
-	return whole <= 1LL << 53;
+	if (!d.point && !d.has_exponent)
+		return end - at <= 16 && strtoll(at, NULL, 10) <= 1LL << 53;
+	value = strtod(at, NULL);
+	return d.n == 0 || (d.n <= EXACT_DIGITS && value >= 1e-307 &&
+			    value < (d.has_exponent ? 1e308 : 0x1p53));
 }
 
 static int

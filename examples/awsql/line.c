@@ -223,6 +223,11 @@ answer(struct line *line, const struct request *q, struct aw_conn **conn,
 			out_str(&line->out, "]");
 		return r;
 	}
+	r = line->session ? session_committed(line->session, q->sql) : 0;
+	if (r < 0) {
+		spill_drop(line);
+		return r;
+	}
 	*ret_write = spill_end(line);
 	if (line->options->stream)
 		out_str(&line->out, ",\"ok\":true");

@@ -100,6 +100,13 @@ read_line(void *arg)
 	return c == EOF && ferror(q->in) ? -errno : 0;
 }
 
+/* Nobody waits for it any more: a signal came before the line did. */
+static void
+drop_line(void *arg)
+{
+	free(((struct read_request *)arg)->text);
+}
+
 struct write_request {
 	const char *data;
 	size_t n;
@@ -224,7 +231,8 @@ run_lines(struct state *s)
 
 	for (;;) {
 		struct read_request q = { .in = s->in };
-		int r = aw_offload(read_line, &q);
+		int r = aw_offload_copy(read_line, &q, .abandon = true,
+					.discard = drop_line);
 
 		bool blank = !q.cut && is_blank(&q);
 
@@ -274,6 +282,15 @@ open_db(struct aw_db **ret, const char *dsn, int connections)
 #endif
 }
 
+/* A signal cancels whatever the lines wait for. */
+static int
+name_signal(int r)
+{
+	const char *why = aw_cancel_reason();
+
+	return aw_is_cancel(r) && why ? aw_fail(r, "stopped by %s", why) : r;
+}
+
 static int
 app(void *arg)
 {
@@ -289,7 +306,7 @@ app(void *arg)
 	aw_error_freep(&s->down.error);
 	if (r == 0)
 		aw_ignore(aw_db_close(&db, 2));
-	return r;
+	return name_signal(r);
 }
 
 enum { TEXT_OPTION = 256, STREAM_OPTION };

@@ -197,7 +197,7 @@ take_params(struct request *q, struct piece params)
 	struct aw_value value;
 	struct piece piece;
 
-	if (!params.at)
+	if (!params.at || *params.at == 'n')	/* null */
 		return 0;
 	if (!scan_sign(&s, '['))
 		return aw_fail(AW_EINVAL, "\"params\" is no array");

@@ -11,8 +11,10 @@
  *	ROLLBACK, ABORT    done, since it is
  *	all else           refused
  *
- * which is what PostgreSQL does in a transaction that has failed.  Settings
- * and temporary tables are gone, too; the line that lost them says so.
+ * which is what PostgreSQL does in a transaction that has failed, except that
+ * it takes the COMMIT of one, rolls back and reports no error: the line is then
+ * answered with one of ours.  Settings and temporary tables are gone, too; the
+ * line that lost them says so.
  */
 #include <ctype.h>
 #include <string.h>
@@ -148,11 +150,52 @@ is_begin(const char *sql)
 
 /* --- the session --------------------------------------------------------- */
 
+/* What a failed transaction makes a rollback of. */
+static bool
+promises_commit(const char *sql)
+{
+	const char *at = skip_comments(sql);
+
+	return is_commit(at) || (is_word(at, "PREPARE") &&
+		has_word(at, strcspn(at, ";"), "TRANSACTION"));
+}
+
+/* Where a line was interrupted, the server is asked first whether that has
+ * cost the transaction. */
+static void
+note_failed(struct session *session, const char *sql)
+{
+	struct aw_conn *conn = session->conn;
+
+	session->failed_tx = false;
+	if (!conn || !promises_commit(sql))
+		return;
+	if (aw_conn_state(conn) == AW_CONN_CUT && session->in_tx)
+		aw_ignore(aw_conn_exec(conn, NULL, "SELECT 1"));
+	session->failed_tx = aw_conn_state(conn) == AW_CONN_FAILED_TX;
+}
+
+int
+session_committed(const struct session *session, const char *sql)
+{
+	struct aw_error *error;
+
+	if (!session->failed_tx || !promises_commit(sql))
+		return 0;
+	error = aw_error_set(AW_ETXDEAD);
+	snprintf(error->sqlstate, sizeof(error->sqlstate), "%s",
+		 session->sqlstate);
+	snprintf(error->message, sizeof(error->message), "the transaction had "
+		 "failed before: the server has rolled it back");
+	return AW_ETXDEAD;
+}
+
 int
 session_check(struct session *session, const char *sql)
 {
 	bool ends = is_end(sql), commits = is_commit(sql);
 
+	note_failed(session, sql);
 	if (!session->lost_tx)
 		return 0;
 	session->lost_tx = !ends;
@@ -171,6 +214,11 @@ note_alive(struct session *session, enum aw_conn_state state, const char *sql)
 		session->in_tx = session->in_tx || is_begin(sql);
 	else
 		session->in_tx = state != AW_CONN_IDLE;
+	if (state != AW_CONN_FAILED_TX)
+		session->sqlstate[0] = '\0';
+	else if (!session->sqlstate[0])
+		snprintf(session->sqlstate, sizeof(session->sqlstate), "%s",
+			 aw_error()->sqlstate);
 }
 
 const char *

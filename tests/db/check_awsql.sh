@@ -206,6 +206,71 @@ expect "a NUL in a string is for bytea, and an error of its parameter else" 0 \
 	ask '{"id":1,"sql":"SELECT $1::int, $2::text","params":[1,"a\u0000b"]}
 {"id":2,"sql":"SELECT $1::bytea","params":["a\u0000b"]}'
 
+expect "and are strings where a double could not hold them" 0 \
+'{"id":1,"ok":true,"columns":["a","b","c","d","e","f","g","h","i"],"types":["int8","int8","int8","numeric","numeric","numeric","numeric","float8","float8"],"rows":[["123456789012345000",9007199254740992,"-9007199254740993","1'"$(printf '%0400d' 0)"'","0.'"$(printf '%0399d' 0)"'1","123456789012345000.50",0.00,1e+22,1e-300]],"affected":1}' \
+	ask '{"id":1,"sql":"SELECT 123456789012345000 AS a, 9007199254740992 AS b, -9007199254740993 AS c, 1e400::numeric AS d, 1e-400::numeric AS e, 123456789012345000.50 AS f, -0.00 AS g, 1e22::float8 AS h, 1e-300::float8 AS i"}'
+
+undone() {
+	printf '%s\n' '{"id":1,"sql":"BEGIN"}' '{"id":2,"sql":"SELECT 1/0"}' \
+		'{"id":3,"sql":"SELECT 1"}' "{\"id\":4,\"sql\":\"$1\"}" \
+		'{"id":5,"sql":"SELECT 5 AS n","params":null}' >"$tmp/undone"
+	shift
+	"$awsql" -d "$AWAIT_TEST_PG" "$@" "$tmp/undone" |
+		sed -n -e '4s/"native.*"message"/"message"/' -e '4p' \
+			-e '5s/,"ok":true,"columns"/,"columns"/' \
+			-e '5s/,"columns".*"rows"/,"rows"/' -e '5p'
+}
+for tx_end in COMMIT 'END;' 'PREPARE TRANSACTION '"'a'"; do
+	expect "$tx_end of a transaction that has failed is a failure" 0 \
+'{"id":4,"ok":false,"error":{"name":"AW_ETXDEAD","sqlstate":"22012","message":"the transaction had failed before: the server has rolled it back"}}
+{"id":5,"rows":[[5]],"affected":1}' undone "$tx_end"
+done
+expect "streamed, too" 0 \
+'{"id":4,"ok":false,"error":{"name":"AW_ETXDEAD","sqlstate":"22012","message":"the transaction had failed before: the server has rolled it back"}}
+{"id":5,"rows":[[5]],"affected":1,"ok":true}' undone COMMIT --stream
+expect "and a ROLLBACK is none" 0 \
+'{"id":4,"ok":true,"columns":[],"types":[],"rows":[],"affected":0}
+{"id":5,"rows":[[5]],"affected":1}' undone ROLLBACK
+cut_tx() {
+	printf '%s\n' '{"sql":"BEGIN"}' '{"sql":"SELECT pg_sleep(20)"}' \
+		'{"id":3,"sql":"COMMIT"}' >"$tmp/cut"
+	"$awsql" -d "$AWAIT_TEST_PG" -t 0.5 "$tmp/cut" |
+		sed -n '3s/"sqlstate.*//p'
+}
+expect "nor is a COMMIT true behind a statement that was cut short" 0 \
+	'{"id":3,"ok":false,"error":{"name":"AW_ETXDEAD",' cut_tx
+
+# A signal ends it at once, whatever it waits for, and is named.
+signalled() {
+	mkfifo "$tmp/fifo"
+	"$awsql" -d "$AWAIT_TEST_PG" $3 "$tmp/fifo" >"$tmp/out" 2>"$tmp/said" &
+	pid=$!
+	exec 7>"$tmp/fifo"
+	rm "$tmp/fifo"
+	printf '{"sql":"SELECT 1"}\n' >&7
+	until [ -s "$tmp/out" ]; do sleep 0.05; done
+	if [ "$2" ]; then
+		printf '{"sql":"%s"}\n' "$2" >&7
+		until ask "{\"sql\":\"SELECT pid FROM pg_stat_activity WHERE application_name = 'awsql' AND state = 'active' AND query = '$2'\"}" |
+			grep -q '"rows":\[\[[0-9]'; do sleep 0.05; done
+	fi
+	kill "-$1" $pid
+	timeout 60 tail --pid=$pid -f /dev/null || kill -KILL $pid
+	wait $pid
+	echo $?
+	cat "$tmp/said"
+	exec 7>&-
+}
+for signal in TERM INT; do
+	stopped="1${nl}AW_ECANCELED: stopped by SIG$signal"
+	expect "SIG$signal while it waits for a line" 0 "$stopped" \
+		signalled $signal ''
+	expect "SIG$signal amid a statement" 0 "$stopped" \
+		signalled $signal "SELECT pg_sleep(60 + $$)"
+	expect "SIG$signal with several connections" 0 "$stopped" \
+		signalled $signal "SELECT pg_sleep(70 + $$)" '-c 4'
+done
+
 # ends COMMAND... : its exit status and what it says, without the answers
 ends() {
 	"$@" 2>&1 >"$tmp/out" | cut -d: -f2-

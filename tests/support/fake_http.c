@@ -109,6 +109,14 @@ send_all(int fd, const struct fake_step *step)
 	return 0;
 }
 
+static int
+gulp(int fd)
+{
+	char waste[65536];
+
+	return recv(fd, waste, sizeof(waste), 0) > 0 ? 0 : -1;
+}
+
 static void
 hold(int fd)
 {
@@ -135,6 +143,8 @@ follow(struct line *line, const struct fake_step *step)
 	switch (step->kind) {
 	case FAKE_READ_:
 		return keep_request(line->fake, line->fd);
+	case FAKE_GULP_:
+		return gulp(line->fd);
 	case FAKE_SEND_:
 		return send_all(line->fd, step);
 	case FAKE_FLOOD_:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * fake_http.h - a server that does what no real one would: it follows a
- * script, one per connection, in threads of its own.
+ * script, one per connection, in threads of its own.  With FAKE_GULP it speaks
+ * other protocols, too.
  *
  *	static const struct fake_step cut[] = {
  *		FAKE_READ, FAKE_SEND("HTTP/1.1 200 OK\r\n"), FAKE_CLOSE
@@ -23,6 +24,7 @@
 enum fake_kind {
 	FAKE_END_,
 	FAKE_READ_,		/* one request, with its body */
+	FAKE_GULP_,		/* what comes next, whatever it is */
 	FAKE_SEND_,
 	FAKE_FLOOD_,		/* send again and again until it fails */
 	FAKE_TELL_,
@@ -43,6 +45,7 @@ struct fake_step {
 #define FAKE_SEND(text) { FAKE_SEND_, (text), sizeof(text) - 1 }
 #define FAKE_FLOOD(text) { FAKE_FLOOD_, (text), sizeof(text) - 1 }
 #define FAKE_READ { FAKE_READ_, NULL, 0 }
+#define FAKE_GULP { FAKE_GULP_, NULL, 0 }
 #define FAKE_TELL { FAKE_TELL_, NULL, 0 }
 #define FAKE_WAIT { FAKE_WAIT_, NULL, 0 }
 #define FAKE_HOLD { FAKE_HOLD_, NULL, 0 }

@@ -136,7 +136,8 @@ take_text(struct aw_my_conn *c, struct aw_call *call, bool keep)
 
 	aw__my_enter(c);
 	result = mysql_store_result(c->mysql);
-	if (!result && mysql_field_count(c->mysql))
+	/* A connection that was lost has no count of columns any more. */
+	if (!result && (mysql_field_count(c->mysql) || mysql_errno(c->mysql)))
 		return aw__my_fail(c, &call->sent);
 	if (keep) {
 		drop_rows(call);

@@ -120,6 +120,10 @@ ANSWER(a_field_beyond_its_row_is_a_loss, AW_ELOST,
        FAKE_SEND(ONE_COLUMN "\2\0\0\4\x7fx" END("\5")), FAKE_CLOSE)
 ANSWER(an_error_without_anything_is_a_failure, AW_ELOST,
        FAKE_SEND("\1\0\0\1\xff"), FAKE_CLOSE)
+ANSWER(a_row_that_is_cut_is_a_loss, AW_ELOST,
+       FAKE_SEND(ONE_COLUMN "\xff\xff\xff\4\1x"), FAKE_CLOSE)
+ANSWER(a_column_that_does_not_come_is_a_loss, AW_ELOST,
+       FAKE_SEND("\1\0\0\1\2" COLUMN END("\3")), FAKE_CLOSE)
 
 int
 main(void)
@@ -133,6 +137,8 @@ main(void)
 	tcase_add_test(answers, a_column_longer_than_its_packet_is_a_loss);
 	tcase_add_test(answers, a_field_beyond_its_row_is_a_loss);
 	tcase_add_test(answers, an_error_without_anything_is_a_failure);
+	tcase_add_test(answers, a_row_that_is_cut_is_a_loss);
+	tcase_add_test(answers, a_column_that_does_not_come_is_a_loss);
 	suite_add_tcase(suite, answers);
 	return suite_run(suite);
 }

@@ -133,7 +133,7 @@ finish(struct aw_group *group)
 	if (group->state & AW__JOINED)
 		return;
 	group->state |= AW__JOINED;
-	if (group->state & (AW__CLOSING | AW__STOPPED))
+	if (group->state & AW__CANCELLED)
 		aw__scope_uncancel(&group->scope);
 }
 
@@ -170,6 +170,8 @@ static void
 close_group(struct aw_group *group, const char *why, const char *site)
 {
 	group->state |= AW__CLOSING;
+	if (!group->scope.reason)
+		group->state |= AW__CANCELLED;
 	aw_scope_cancel_at(&group->scope, why, site);
 	/* Those outside its scope, too: no place is worth waiting for. */
 	while (aw__waiters_wake(&group->senders, &group->senders_last, 0))

@@ -12,6 +12,7 @@
 #define AW__JOINED 4u
 #define AW__STOPPED 8u		/* without a failure */
 #define AW__REPORTING 16u	/* finished children are kept */
+#define AW__CANCELLED 32u	/* by its end, not by the user */
 
 /* Who waits in aw_go_ready(), on its stack. */
 struct aw__starter {

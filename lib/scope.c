@@ -204,23 +204,23 @@ aw_scope_cancel(struct aw_scope *scope, const char *why)
 
 /*
  * Undoes the cancel of a scope whose work has ended: a group that failed is
- * over once it has been joined, and what its frame does then may wait.
+ * over once it has been joined, and what its frame does then may wait. A scope
+ * inside that was cancelled, too, stays cancelled by itself.
  */
 void
 aw__scope_uncancel(struct aw_scope *scope)
 {
-	struct aw_scope *outer = scope->parent ? scope->parent->cause : NULL;
 	struct aw_scope *at = scope;
 
+	aw__reason_unref(scope->reason);
+	scope->reason = NULL;
 	while (at) {
 		bool down = at == scope || !(at->kind & AW_SCOPE_SHIELD_);
 
 		if (at->cause == scope)
-			at->cause = outer;
+			at->cause = at->reason ? at : at->parent->cause;
 		at = step(at, scope, down);
 	}
-	aw__reason_unref(scope->reason);
-	scope->reason = NULL;
 }
 
 /* In a child of fork(): the task that called it goes on here alone, and the

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* lib/group.c: what a group that has ended leaves behind: cancels of the
+ * user's, reports that nobody has read yet, failures that nobody asked for. */
+#include "group_jobs.h"
+
+/* --- Cancels of the user's --------------------------------------------- */
+
+static int
+cancels_its_own(void *arg)
+{
+	AW_GROUP(group);
+	AW_SCOPE(scope);
+
+	(void)arg;
+	AW_TRY(go(&group, "child", 0, -EIO));
+	note("%s", name(aw_sleep(1)));		/* the group is cancelled */
+	aw_scope_cancel(&scope, "mine");
+	note("%s", name(aw_group_wait(&group)));
+	note("%s", name(aw_check()));
+	note("%s", aw_cancel_reason());
+	{
+		AW_TIMEOUT(1);			/* entered below it */
+		note("%s", name(aw_yield()));
+	}
+	return 0;
+}
+
+START_TEST(a_cancel_of_a_scope_inside_outlasts_the_groups)
+{
+	ck_assert_int_eq(run_tasks(cancels_its_own, NULL), 0);
+	ck_assert_str_eq(noted, "child ok; ECANCELED; EIO; ECANCELED; mine; "
+			 "ECANCELED; ");
+}
+END_TEST
+
+static int
+cancels_later(void *scope)
+{
+	AW_TRY(aw_sleep(2));
+	aw_scope_cancel(scope, "the user pressed stop");
+	return 0;
+}
+
+static int
+cleans_up(void *arg)
+{
+	int r = aw_sleep(9);
+
+	(void)arg;
+	{
+		AW_SHIELD(3);
+		note("cleaned %s", name(aw_sleep(3)));
+	}
+	return r;
+}
+
+static int
+is_cancelled_while_it_ends(void *arg)
+{
+	AW_GROUP(group, .first = true);
+
+	(void)arg;
+	{
+		AW_SCOPE(scope);
+
+		start("stop", cancels_later, &scope);
+		AW_TRY(go(&group, "a", 1, 0));
+		AW_TRY(aw_go(&group, cleans_up, NULL));
+		note("%s", name(aw_group_wait(&group)));
+		note("%d", aw_scope_cancelled(&scope));
+		note("%s", name(aw_sleep(1)));
+		note("%s", aw_error()->reason);
+	}
+	note("%s", name(aw_sleep(1)));
+	return 0;
+}
+
+START_TEST(a_cancel_that_comes_while_a_group_ends_is_kept)
+{
+	ck_assert_int_eq(run_tasks(is_cancelled_while_it_ends, NULL), 0);
+	ck_assert_str_eq(noted, "a ok; cleaned ok; ok; 1; ECANCELED; "
+			 "the user pressed stop; ok; ");
+}
+END_TEST
+
+static int
+cancels_the_group(void *arg)
+{
+	AW_GROUP(group);
+
+	(void)arg;
+	AW_TRY(go(&group, "child", 1, -EIO));
+	AW_TRY(aw_sleep(0.5));
+	{
+		AW_SHIELD(9);
+		AW_TRY(aw_go(&group, cleans_up, NULL));
+		aw_scope_cancel(&group.scope, "the whole group");
+		aw_group_stop(&group);
+		note("%s", name(aw_group_wait(&group)));
+	}
+	note("%s", name(aw_check()));
+	note("%s", aw_cancel_reason());
+	return 0;
+}
+
+START_TEST(a_cancel_of_the_groups_own_scope_is_not_undone)
+{
+	ck_assert_int_eq(run_tasks(cancels_the_group, NULL), 0);
+	ck_assert_str_eq(noted, "child ECANCELED; cleaned ok; ok; ECANCELED; "
+			 "the whole group; ");
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("group_end");
+	TCase *t = tcase_create("cancels");
+
+	tcase_add_test(t, a_cancel_of_a_scope_inside_outlasts_the_groups);
+	tcase_add_test(t, a_cancel_that_comes_while_a_group_ends_is_kept);
+	tcase_add_test(t, a_cancel_of_the_groups_own_scope_is_not_undone);
+	suite_add_tcase(suite, t);
+	return suite_run(suite);
+}

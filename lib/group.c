@@ -236,8 +236,8 @@ service_finished(struct aw_group *group, struct aw_task *task, bool told)
 }
 
 /* A place is free: the oldest queued child takes it, or a sender. */
-static void
-pass_place(struct aw_group *group)
+void
+aw__group_pass_place(struct aw_group *group)
 {
 	struct aw_task *task;
 
@@ -267,7 +267,7 @@ aw__group_child_finished(struct aw_task *task)
 		task->flags &= (unsigned char)~AW__TASK_RELEASED;
 		aw__group_append(&group->finished, &group->finished_last, task);
 	}
-	pass_place(group);
+	aw__group_pass_place(group);
 	if (group->waiter &&
 	    (is_empty(group) || (group->state & AW__REPORTING)))
 		aw__wake(group->waiter, 0);

@@ -171,11 +171,13 @@ go(struct aw_group *group, const struct start *start)
 	if (r < 0 && !(aw_is_cancel(r) && self->scope->cause == &group->scope))
 		return r;
 	r = check_open(self, group);
-	if (r < 0)
+	task = r < 0 ? NULL : new_child(self, group, start);
+	if (!task) {
+		/* The place that it was woken for is another's. */
+		r = aw_error()->code;
+		aw__group_pass_place(group);
 		return r;
-	task = new_child(self, group, start);
-	if (!task)
-		return aw_error()->code;
+	}
 	enqueue(group, task);
 	return 0;
 }

@@ -27,6 +27,7 @@ struct aw__starter {
 
 /* group.c */
 int aw__group_put_failure(const struct aw_group *group);
+void aw__group_pass_place(struct aw_group *group);
 void aw__group_append(struct aw_task **head, struct aw_task **tail,
 		      struct aw_task *task);
 

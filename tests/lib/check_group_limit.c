@@ -343,6 +343,68 @@ START_TEST(without_memory_no_child_starts_and_the_others_go_on)
 }
 END_TEST
 
+/* One after another wants a place; the first has no use for it. */
+static int
+sends(void *arg)
+{
+	static const char huge[] = "huge";
+	bool is_huge = strcmp(aw_task_name(NULL), huge) == 0;
+	int r = aw_go(arg, give, NULL, .stack = is_huge ? INT64_MAX / 2 : 0);
+
+	note("%s %s", aw_task_name(NULL), name(r));
+	return 0;
+}
+
+static int
+no_use_for_a_place(void *arg)
+{
+	AW_GROUP(group, .limit = 1);
+	struct aw_task *last;
+
+	(void)arg;
+	AW_TRY(aw_go(&group, runs_once, NULL));
+	start("huge", sends, &group);
+	last = aw_spawn("last", sends, &group);
+	AW_TIMEOUT(60);
+	note("%s", name(aw_join(last, NULL)));
+	return aw_group_wait(&group);
+}
+
+START_TEST(a_place_that_is_not_used_goes_to_the_next)
+{
+	ck_assert_int_eq(run_tasks(no_use_for_a_place, NULL), 0);
+	ck_assert_str_eq(noted, "huge ENOMEM; last ok; ok; ");
+}
+END_TEST
+
+/* The owner may see the end before those who wait for a place. */
+static int
+joins_beside_senders(void *arg)
+{
+	AW_GROUP(group, .limit = 1);
+	struct aw_task *tasks[2];
+
+	(void)arg;
+	AW_TRY(aw_go(&group, runs_once, NULL));
+	tasks[0] = aw_spawn("a", sends, &group);
+	tasks[1] = aw_spawn("b", sends, &group);
+	AW_TRY(aw_group_wait(&group));
+	AW_TIMEOUT(60);
+	AW_TRY(aw_join(tasks[0], NULL));
+	return aw_join(tasks[1], NULL);
+}
+
+START_TEST(nobody_waits_for_a_place_in_a_joined_group)
+{
+	for (unsigned seed = 0; seed < 50; seed++) {
+		forget_notes();
+		ck_assert_int_eq(aw_run(joins_beside_senders, NULL,
+					.test_clock = true, .no_signals = true,
+					.seed = seed), 0);
+	}
+}
+END_TEST
+
 START_TEST(the_sizes_do_not_change)
 {
 	ck_assert_uint_eq(sizeof(struct aw_group), 336);
@@ -371,6 +433,8 @@ main(void)
 	tcase_add_test(limits, a_copy_may_have_16_kib);
 	tcase_add_test(limits,
 		       without_memory_no_child_starts_and_the_others_go_on);
+	tcase_add_test(limits, a_place_that_is_not_used_goes_to_the_next);
+	tcase_add_test(limits, nobody_waits_for_a_place_in_a_joined_group);
 	tcase_add_test(limits, only_the_owner_waits_for_a_group);
 	tcase_add_test(limits, the_sizes_do_not_change);
 	suite_add_tcase(suite, limits);

@@ -103,6 +103,25 @@ join_all(struct aw_task *self, struct aw_group *group)
 	return r;
 }
 
+/* Was it a failure that ended the group? Where failures are collected, or
+ * did not keep another child from winning, it was not. */
+bool
+aw__group_failed(const struct aw_group *group)
+{
+	return group->status < 0 && (group->state & AW__CLOSING) &&
+	       !group->options.collect &&
+	       !(group->options.first && (group->state & AW__STOPPED));
+}
+
+/* Was the task interrupted by the group's own end, and by nothing else? */
+bool
+aw__group_ended_it(const struct aw_task *self, const struct aw_group *group,
+		   int code)
+{
+	return code == AW_ECANCELED && (group->state & AW__CLOSING) &&
+	       self->scope->cause == &group->scope;
+}
+
 /* The failure that ended the group, as this task's own. */
 int
 aw__group_put_failure(const struct aw_group *group)
@@ -114,15 +133,18 @@ aw__group_put_failure(const struct aw_group *group)
 }
 
 static void
-free_reports(struct aw_group *group)
+free_reported(struct aw_group *group)
 {
-	struct aw_task *task;
-
 	if (group->reported)
 		aw__task_free(group->reported);
 	group->reported = NULL;
-	if (!(group->state & AW__JOINED))
-		return;
+}
+
+static void
+free_unread(struct aw_group *group)
+{
+	struct aw_task *task;
+
 	while ((task = take_first(&group->finished, &group->finished_last)))
 		aw__task_free(task);
 }
@@ -151,7 +173,8 @@ aw_group_leave(struct aw_group *group)
 		aw_ignore(join_all(self, group));
 	}
 	finish(group);
-	free_reports(group);
+	free_reported(group);
+	free_unread(group);
 	aw_error_freep(&group->error);
 	if (self->scope == &group->scope)
 		group->state = 0;
@@ -336,6 +359,8 @@ report(struct aw_group *group, struct aw_task *task, struct aw_done *ret)
 				      : NULL;
 }
 
+/* Once the group has ended its children are cancelled and end soon: their
+ * owner, whom that cancel reaches, too, waits for them firmly. */
 static int
 wait_for_report(struct aw_task *self, struct aw_group *group)
 {
@@ -345,9 +370,13 @@ wait_for_report(struct aw_task *self, struct aw_group *group)
 		struct aw__wait wait =
 			AW__WAIT_INIT(self, "a child of a group", group);
 
+		if (group->state & AW__CLOSING)
+			wait.flags = AW__WAIT_FIRM;
 		group->waiter = &wait;
 		r = aw__wait(&wait);
 		group->waiter = NULL;
+		if (aw__group_ended_it(self, group, r))
+			r = 0;
 	}
 	return r;
 }
@@ -363,12 +392,12 @@ aw_group_next(struct aw_group *group, struct aw_done *ret)
 	r = check_owner(self, group, "aw_group_next");
 	if (r < 0)
 		return r;
-	free_reports(group);
+	free_reported(group);
 	group->state |= AW__REPORTING;
 	r = aw__enter(&self);
-	if (r == 0)
+	if (r == 0 || aw__group_ended_it(self, group, r))
 		r = wait_for_report(self, group);
-	if (group->status < 0 && (group->state & AW__CLOSING))
+	if (aw__group_failed(group))
 		return aw__group_put_failure(group);
 	if (r < 0)
 		return r;

@@ -49,7 +49,7 @@ check_open(struct aw_task *self, struct aw_group *group)
 			       "in a task: declare it with AW_GROUP()");
 	if (self->loop != group->scope.task->loop)
 		return aw__misuse_thread(group->scope.task->loop, "aw_go");
-	if (group->status < 0 && (group->state & AW__CLOSING))
+	if (aw__group_failed(group))
 		return aw__group_put_failure(group);
 	if (group->state & (AW__CLOSING | AW__JOINED))
 		return aw_fail(AW_ECLOSED, "aw_go: the group has been %s",
@@ -165,10 +165,9 @@ go(struct aw_group *group, const struct start *start)
 	r = aw__enter(&self);
 	if (r == 0 && !start->options->service)
 		r = wait_for_place(self, group);
-	if (group->status < 0 && (group->state & AW__CLOSING))
+	if (aw__group_failed(group))
 		return aw__group_put_failure(group);
-	/* The group's own end is told as such, not as a cancel. */
-	if (r < 0 && !(aw_is_cancel(r) && self->scope->cause == &group->scope))
+	if (r < 0 && !aw__group_ended_it(self, group, r))
 		return r;
 	r = check_open(self, group);
 	task = r < 0 ? NULL : new_child(self, group, start);
@@ -245,7 +244,7 @@ aw_go_ready_with(struct aw_group *group, void **ret_value,
 	r = aw__wait(&starter.wait);
 	if (r < 0)
 		r = give_up(&starter, r);
-	if (group->status < 0 && (group->state & AW__CLOSING))
+	if (aw__group_failed(group))
 		return aw__group_put_failure(group);
 	if (r < 0)
 		return r;

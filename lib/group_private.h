@@ -26,6 +26,9 @@ struct aw__starter {
 #define AW__STARTED 1
 
 /* group.c */
+bool aw__group_failed(const struct aw_group *group);
+bool aw__group_ended_it(const struct aw_task *self,
+			const struct aw_group *group, int code);
 int aw__group_put_failure(const struct aw_group *group);
 void aw__group_pass_place(struct aw_group *group);
 void aw__group_append(struct aw_task **head, struct aw_task **tail,

@@ -263,8 +263,11 @@ AW_API AW_AWAITS AW_MUST_CHECK int aw_group_wait(struct aw_group *group);
  * those that finish after the first call
  * @ret: set when the value is 1
  *
- * Awaits; cancel point.  With .collect a failure is only reported here;
- * without, it fails the group and is what this call returns.
+ * Awaits; cancel point.  With .collect and with .first a failure is only
+ * reported here; without, it fails the group and is what this call returns.
+ * After aw_group_stop() and the success of .first the others are reported as
+ * they end, with -ECANCELED as a rule; that wait is as firm as that of
+ * aw_group_wait(), after which what is unread can still be read.
  *
  * Return: 1 (@ret is set); 0 (no child is left); the code of the child that
  * failed the group; -ECANCELED; -ETIME;

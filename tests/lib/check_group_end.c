@@ -111,6 +111,137 @@ START_TEST(a_cancel_of_the_groups_own_scope_is_not_undone)
 }
 END_TEST
 
+/* --- Reports ----------------------------------------------------------- */
+
+static int
+note_reports(struct aw_group *group)
+{
+	struct aw_done done;
+	int r;
+
+	while ((r = aw_group_next(group, &done)) > 0)
+		note("%s %s", done.status > 0 ? "won" : name(done.status),
+		     done.error ? done.error->message : "-");
+	note("next %s", name(r));
+	return r;
+}
+
+static int
+one_fails_one_wins(void *arg)
+{
+	AW_GROUP(group, .first = true);
+
+	(void)arg;
+	AW_TRY(aw_go(&group, cleans_up, NULL));
+	AW_TRY(go(&group, "a", 1, -EIO));
+	AW_TRY(go(&group, "b", 2, 5));
+	AW_TRY(note_reports(&group));
+	note("go %s", name(go(&group, "late", 1, 0)));
+	note("wait %s", name(aw_group_wait(&group)));
+	return aw_check();
+}
+
+START_TEST(with_first_the_winner_is_reported_after_a_failure)
+{
+	ck_assert_int_eq(run_tasks(one_fails_one_wins, NULL), 0);
+	ck_assert_str_eq(noted, "a ok; EIO a failed; b ok; won -; cleaned ok; "
+			 "ECANCELED the work was cancelled; next ok; "
+			 "go ECLOSED; wait ok; ");
+}
+END_TEST
+
+static int
+wins_before_it_is_asked(void *arg)
+{
+	AW_GROUP(group, .first = true);
+
+	(void)arg;
+	AW_TRY(go(&group, "a", 1, -EIO));
+	AW_TRY(go(&group, "b", 2, 5));
+	AW_TRY(aw_go(&group, cleans_up, NULL));
+	note("%s", name(aw_sleep(3)));
+	note("go %s", name(go(&group, "late", 1, 0)));
+	AW_TRY(note_reports(&group));
+	note("wait %s", name(aw_group_wait(&group)));
+	return aw_check();
+}
+
+START_TEST(with_first_an_early_failure_does_not_hide_the_success)
+{
+	ck_assert_int_eq(run_tasks(wins_before_it_is_asked, NULL), 0);
+	ck_assert_str_eq(noted, "a ok; b ok; ECANCELED; go ECLOSED; "
+			 "cleaned ok; ECANCELED the work was cancelled; "
+			 "next ok; wait ok; ");
+}
+END_TEST
+
+static int
+is_stopped(void *arg)
+{
+	AW_GROUP(group, .collect = true);
+	struct aw_done done;
+
+	(void)arg;
+	AW_TRY(go(&group, "a", 1, -EIO));
+	AW_TRY(aw_go(&group, cleans_up, NULL));
+	AW_TRY(aw_sleep(2));
+	aw_group_stop(&group);
+	AW_TRY(note_reports(&group));
+	note("wait %s", name(aw_group_wait(&group)));
+	note("again %d", aw_group_next(&group, &done));
+	return aw_check();
+}
+
+START_TEST(a_stopped_group_reports_every_child)
+{
+	ck_assert_int_eq(run_tasks(is_stopped, NULL), 0);
+	ck_assert_str_eq(noted, "a ok; EIO a failed; cleaned ok; ECANCELED "
+			 "the work was cancelled; next ok; wait EIO; "
+			 "again 0; ");
+}
+END_TEST
+
+static int
+is_read_after_the_join(void *arg)
+{
+	AW_GROUP(group, .collect = true);
+
+	(void)arg;
+	AW_TRY(go(&group, "a", 1, -EIO));
+	AW_TRY(go(&group, "b", 2, 7));
+	note("wait %s", name(aw_group_wait(&group)));
+	return note_reports(&group);
+}
+
+START_TEST(what_is_unread_can_be_read_after_the_join)
+{
+	ck_assert_int_eq(run_tasks(is_read_after_the_join, NULL), 0);
+	ck_assert_str_eq(noted, "a ok; b ok; wait EIO; EIO a failed; won -; "
+			 "next ok; ");
+}
+END_TEST
+
+static int
+is_cancelled_itself(void *arg)
+{
+	AW_GROUP(group, .collect = true);
+	AW_TIMEOUT(1);
+
+	(void)arg;
+	AW_TRY(go(&group, "a", 2, 0));
+	note_reports(&group);
+	aw_group_stop(&group);
+	return note_reports(&group);
+}
+
+START_TEST(a_deadline_ends_the_wait_for_a_report_unless_all_end)
+{
+	ck_assert_int_eq(run_tasks(is_cancelled_itself, NULL), 0);
+	ck_assert_str_eq(noted, "next ETIME; a ECANCELED; ECANCELED the work "
+			 "was cancelled; next ok; ");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -120,6 +251,13 @@ main(void)
 	tcase_add_test(t, a_cancel_of_a_scope_inside_outlasts_the_groups);
 	tcase_add_test(t, a_cancel_that_comes_while_a_group_ends_is_kept);
 	tcase_add_test(t, a_cancel_of_the_groups_own_scope_is_not_undone);
+	suite_add_tcase(suite, t);
+	t = tcase_create("reports");
+	tcase_add_test(t, with_first_the_winner_is_reported_after_a_failure);
+	tcase_add_test(t, with_first_an_early_failure_does_not_hide_the_success);
+	tcase_add_test(t, a_stopped_group_reports_every_child);
+	tcase_add_test(t, what_is_unread_can_be_read_after_the_join);
+	tcase_add_test(t, a_deadline_ends_the_wait_for_a_report_unless_all_end);
 	suite_add_tcase(suite, t);
 	return suite_run(suite);
 }

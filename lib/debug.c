@@ -30,26 +30,21 @@ report_task(const char *what, const struct aw_task *task)
 	aw__sink_flush(&sink);
 }
 
-static void
-report_error(const struct aw_task *task, const struct aw_error *e)
+void
+aw__debug_unhandled(const char *name, const char *site,
+		    const struct aw_error *e)
 {
 	struct aw__sink sink = { .fn = aw__sink_stderr };
 
 	aw__sink_add(&sink, "await: nobody asked for the error of task '%s'",
-		     task->name);
-	if (task->site)
-		aw__sink_add(&sink, " from %s", task->site);
-	aw__sink_add(&sink, ": %s", aw_error_name(task->status));
-	if (e->code == task->status && e->message[0])
+		     name);
+	if (site)
+		aw__sink_add(&sink, " from %s", site);
+	aw__sink_add(&sink, ": %s", aw_error_name(e->code));
+	if (e->message[0])
 		aw__sink_add(&sink, ": %s", e->message);
 	aw__sink_add(&sink, "\n");
 	aw__sink_flush(&sink);
-}
-
-void
-aw__debug_unhandled(struct aw_task *task)
-{
-	report_error(task, aw__failure_detail(&task->failure));
 }
 
 static bool
@@ -71,7 +66,8 @@ aw__debug_leaks(struct aw_loop *loop)
 		if (task->state != AW__TASK_FINISHED)
 			report_task("still there when main returned", task);
 		else if (task->status < 0 && !was_cancelled(task))
-			aw__debug_unhandled(task);
+			aw__debug_unhandled(task->name, task->site,
+				aw__failure_detail(&task->failure));
 		else
 			report_task("neither joined nor released", task);
 	}

@@ -19,6 +19,7 @@
 
 #include <await/debug.h>
 
+struct aw_error;
 struct aw_loop;
 struct aw_scope;
 struct aw_task;
@@ -60,8 +61,9 @@ void aw__seen_switch(struct aw_loop *loop, const struct aw_task *to);
 void aw__seen_block(struct aw__wait *wait);
 void aw__seen_spawn(const struct aw_task *task);
 void aw__seen_exit(const struct aw_task *task);
-/* A failure that nobody will ask for. */
-void aw__seen_unhandled(struct aw_task *task);
+/* A failure that nobody will ask for, of the task name from site. */
+void aw__unhandled(const struct aw_loop *loop, const char *name,
+		   const char *site, const struct aw_error *e);
 
 /* --- registry.c: every loop of the process ----------------------------- */
 

@@ -47,6 +47,7 @@ void aw__watchdog_start(struct aw__debug *debug);
 void aw__watchdog_stop(struct aw__debug *debug);
 
 /* debug.c */
-void aw__debug_unhandled(struct aw_task *task);
+void aw__debug_unhandled(const char *name, const char *site,
+			 const struct aw_error *e);
 
 #endif

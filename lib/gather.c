@@ -5,7 +5,7 @@
  * The details of the calls that failed hang on the gathering task until its
  * next gather or its end, so that nobody has to free them.
  */
-#include "runtime.h"
+#include "group_private.h"
 
 struct gather {
 	struct aw_call *calls;
@@ -77,6 +77,7 @@ run_all(const struct gather *gather, size_t n, int64_t limit)
 	struct one one = { gather, 0 };
 	int r;
 
+	group.state |= AW__TOLD;	/* each call has its own error */
 	for (one.i = 0; one.i < n; one.i++) {
 		r = aw_go_copy(&group, run_call, &one, .name = "gather");
 		if (r < 0)

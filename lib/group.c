@@ -23,6 +23,8 @@
  * in limit nor in what aw_group_next() reports: when the other children have
  * ended, whatever ended them, the services are cancelled one after another.
  */
+#include <stdio.h>
+
 #include "group_private.h"
 
 /* --- Lists of tasks ---------------------------------------------------- */
@@ -124,8 +126,9 @@ aw__group_ended_it(const struct aw_task *self, const struct aw_group *group,
 
 /* The failure that ended the group, as this task's own. */
 int
-aw__group_put_failure(const struct aw_group *group)
+aw__group_put_failure(struct aw_group *group)
 {
+	group->state |= AW__TOLD;
 	if (group->error)
 		return aw_error_put(group->error);
 	return aw_fail(group->status, "a child failed, and there was no "
@@ -159,6 +162,21 @@ finish(struct aw_group *group)
 		aw__scope_uncancel(&group->scope);
 }
 
+/* The first failure, if the owner goes without having heard of any. */
+static void
+tell_unasked(const struct aw_task *self, struct aw_group *group)
+{
+	struct aw_error e = { .row = -1, .item = -1, .column = -1 };
+
+	if (group->status == 0 || (group->state & AW__TOLD) ||
+	    (group->options.first && (group->state & AW__STOPPED)))
+		return;
+	group->state |= AW__TOLD;
+	e.code = group->status;
+	aw__unhandled(self->loop, group->failed->by, group->failed->site,
+		      group->error ? group->error : &e);
+}
+
 void
 aw_group_leave(struct aw_group *group)
 {
@@ -173,9 +191,12 @@ aw_group_leave(struct aw_group *group)
 		aw_ignore(join_all(self, group));
 	}
 	finish(group);
+	tell_unasked(self, group);
 	free_reported(group);
 	free_unread(group);
 	aw_error_freep(&group->error);
+	aw__reason_unref(group->failed);
+	group->failed = NULL;
 	if (self->scope == &group->scope)
 		group->state = 0;
 	aw_scope_leave(&group->scope);
@@ -202,18 +223,38 @@ close_group(struct aw_group *group, const char *why, const char *site)
 }
 
 static void
+keep_failure(struct aw_group *group, struct aw_task *task)
+{
+	group->status = task->status;
+	if (group->state & AW__REPORTING || group->options.collect)
+		aw_ignore(aw__failure_copy(&task->failure, &group->error));
+	else
+		group->error = aw__failure_take(&task->failure);
+	/* It runs, so it is the one who is named. */
+	group->failed = aw__reason_new(NULL, task->site);
+}
+
+/* The others read there what they are cancelled for. */
+static void
+close_failed(struct aw_group *group, const struct aw_task *task)
+{
+	const struct aw_error *e = group->error;
+	char why[2 * AW__NAME];
+
+	snprintf(why, sizeof why, "a sibling failed: %.100s",
+		 e && e->message[0] ? e->message : aw_strerror(task->status));
+	close_group(group, why, task->site);
+}
+
+static void
 note_failure(struct aw_group *group, struct aw_task *task)
 {
-	if (group->status == 0) {
-		group->status = task->status;
-		if (group->state & AW__REPORTING || group->options.collect)
-			aw_ignore(aw__failure_copy(&task->failure,
-						   &group->error));
-		else
-			group->error = aw__failure_take(&task->failure);
-	}
-	if (!group->options.collect && !group->options.first)
-		close_group(group, "a sibling failed", task->site);
+	bool closes = !group->options.collect && !group->options.first;
+
+	if (group->status == 0)
+		keep_failure(group, task);
+	if (closes && !(group->state & AW__CLOSING))
+		close_failed(group, task);
 }
 
 static void
@@ -351,6 +392,8 @@ static void
 report(struct aw_group *group, struct aw_task *task, struct aw_done *ret)
 {
 	group->reported = task;
+	if (task->status < 0)
+		group->state |= AW__TOLD;
 	/* A copied argument lay on the child's stack. */
 	ret->arg = task->reserved ? NULL : task->arg;
 	ret->status = task->status;

@@ -13,6 +13,7 @@
 #define AW__STOPPED 8u		/* without a failure */
 #define AW__REPORTING 16u	/* finished children are kept */
 #define AW__CANCELLED 32u	/* by its end, not by the user */
+#define AW__TOLD 64u		/* somebody has asked for the failure */
 
 /* Who waits in aw_go_ready(), on its stack. */
 struct aw__starter {
@@ -29,7 +30,7 @@ struct aw__starter {
 bool aw__group_failed(const struct aw_group *group);
 bool aw__group_ended_it(const struct aw_task *self,
 			const struct aw_group *group, int code);
-int aw__group_put_failure(const struct aw_group *group);
+int aw__group_put_failure(struct aw_group *group);
 void aw__group_pass_place(struct aw_group *group);
 void aw__group_append(struct aw_task **head, struct aw_task **tail,
 		      struct aw_task *task);

@@ -173,12 +173,14 @@ aw__seen_exit(const struct aw_task *task)
 }
 
 void
-aw__seen_unhandled(struct aw_task *task)
+aw__unhandled(const struct aw_loop *loop, const char *name, const char *site,
+	      const struct aw_error *e)
 {
-	struct aw_loop *loop = task->loop;
-
-	TELL(&loop->hooks, unhandled, task->name,
-	     aw__failure_detail(&task->failure));
-	if (loop->debug && !loop->options.on_unhandled)
-		aw__debug_unhandled(task);
+	TELL(&loop->hooks, unhandled, name, e);
+	if (loop->options.on_unhandled) {
+		AW__CALLBACK("the function .on_unhandled");
+		loop->options.on_unhandled(name, e);
+	} else if (loop->debug) {
+		aw__debug_unhandled(name, site, e);
+	}
 }

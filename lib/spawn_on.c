@@ -21,11 +21,8 @@ struct note {
 static void
 report_lost(const struct note *note)
 {
-	const struct aw_loop *loop = aw__loop;
-
-	if (loop->options.on_unhandled)
-		loop->options.on_unhandled(note->name,
-			aw__failure_detail(aw__failure_here()));
+	aw__unhandled(aw__loop, note->name, note->site,
+		      aw__failure_detail(aw__failure_here()));
 	if (note->lost)
 		note->lost(note->arg);
 }

@@ -262,13 +262,9 @@ report_unhandled(struct aw_task *self)
 		return;
 	if (self->status == AW_ECANCELED && self->base.cause)
 		return;
-	if (loop->watched)
-		aw__seen_unhandled(self);
-	if (loop->options.on_unhandled) {
-		AW__CALLBACK("the function .on_unhandled");
-		loop->options.on_unhandled(self->name,
-				aw__failure_detail(&self->failure));
-	}
+	if (loop->watched || loop->options.on_unhandled)
+		aw__unhandled(loop, self->name, self->site,
+			      aw__failure_detail(&self->failure));
 }
 
 /* fn has returned; on the task's own stack, right before its last switch. */

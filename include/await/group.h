@@ -65,7 +65,8 @@ struct aw_group {
 	struct aw__wait *waiter;	/* the owner, in wait, next or leave */
 	struct aw__wait_node *senders, *senders_last; /* for a place */
 	struct aw_task *services;	/* the last started first */
-	void *spare[4];
+	struct aw__reason *failed;	/* who failed first, from where */
+	void *spare[3];
 };
 
 /* What aw_group_next() reports. */

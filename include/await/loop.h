@@ -51,7 +51,8 @@ struct aw_run_options {
 	int64_t max_tasks;	/* living tasks; 0 = no limit */
 	int64_t stack;		/* usable bytes of a task's stack (256 KiB) */
 	void (*on_unhandled)(const char *task, const struct aw_error *error);
-				/* a released task failed */
+				/* nobody will ask for the failure: a released
+				 * task's, or that of a group's child */
 	int dump_signal;	/* aw_run(): writes aw_dump() to standard
 				 * error (0: SIGUSR1 under AWAIT_DEBUG;
 				 * AW_NONE) */

@@ -113,7 +113,7 @@ START_TEST(a_group_tells_which_child_or_call_ended_it)
 {
 	ck_assert_int_eq(run_tasks(cancels_by_group, NULL), 0);
 	ck_assert_str_eq(noted,
-		"a sibling failed, by 'fails' here; EIO; "
+		"a sibling failed: broken, by 'fails' here; EIO; "
 		"the group was stopped, by 'main' here; ok; "
 		"the group was left, by 'main' here; ");
 }

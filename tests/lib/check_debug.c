@@ -295,6 +295,33 @@ run_releases_failure(void)
 	return run_tasks(releases_failure, NULL);
 }
 
+static int
+leaves_group_failure(void *arg)
+{
+	AW_GROUP(group);
+
+	(void)arg;
+	AW_TRY(aw_go(&group, fails, NULL, .name = "child"));
+	return aw_sleep(5);
+}
+
+static int
+run_leaves_group_failure(void)
+{
+	return run_tasks(leaves_group_failure, NULL) == AW_ECANCELED ? 0 : 1;
+}
+
+START_TEST(the_error_of_a_child_is_told_if_the_group_is_left_before)
+{
+	ck_assert(ended(in_child(true, run_leaves_group_failure), 0));
+	ck_assert_said("nobody asked for the error of task 'child' from ");
+	ck_assert_said("check_debug.c:");
+	ck_assert_said("AW_EIO: the disk is on fire");
+	ck_assert(ended(in_child(false, run_leaves_group_failure), 0));
+	ck_assert_str_eq(said, "");
+}
+END_TEST
+
 static void
 take_failure(const char *task, const struct aw_error *error)
 {
@@ -414,6 +441,9 @@ debug_suite(void)
 	tcase_add_test(t, what_main_leaves_behind_is_told_with_where_it_began);
 	tcase_add_test(t, without_awaitdebug_nothing_is_ever_written);
 	tcase_add_test(t, who_cleans_up_hears_nothing);
+	tcase_add_test(
+	    t,
+		       the_error_of_a_child_is_told_if_the_group_is_left_before);
 	tcase_add_test(
 	    t, the_error_of_a_released_task_is_told_unless_somebody_takes_it);
 	suite_add_tcase(suite, t);

@@ -242,6 +242,106 @@ START_TEST(a_deadline_ends_the_wait_for_a_report_unless_all_end)
 }
 END_TEST
 
+/* --- Failures that nobody asks for ------------------------------------- */
+
+static void
+on_unhandled(const char *task, const struct aw_error *error)
+{
+	note("unhandled: %s: %s", task, error->message);
+}
+
+static int
+run_and_tell(int (*fn)(void *arg))
+{
+	forget_notes();
+	return aw_run(fn, NULL, .test_clock = true, .no_signals = true,
+		      .on_unhandled = on_unhandled);
+}
+
+static int
+waits_elsewhere(void *arg)
+{
+	AW_GROUP(group);
+
+	(void)arg;
+	AW_TRY(go(&group, "child", 1, -EIO));
+	AW_TRY(aw_sleep(5));
+	return aw_group_wait(&group);
+}
+
+START_TEST(an_owner_who_goes_without_asking_is_told_what_failed)
+{
+	ck_assert_int_eq(run_and_tell(waits_elsewhere), AW_ECANCELED);
+	ck_assert_str_eq(noted, "child ok; unhandled: work: child failed; ");
+	ck_assert_str_eq(aw_error()->reason,
+			 "a sibling failed: child failed");
+	ck_assert_str_eq(aw_error()->canceller, "work");
+}
+END_TEST
+
+static int
+leaves_unread(void *arg)
+{
+	AW_GROUP(group, .collect = true);
+
+	(void)arg;
+	AW_TRY(go(&group, "a", 1, 0));
+	AW_TRY(go(&group, "b", 1, -EIO));
+	return aw_sleep(2);
+}
+
+START_TEST(a_collected_failure_that_nobody_reads_is_told)
+{
+	ck_assert_int_eq(run_and_tell(leaves_unread), 0);
+	ck_assert_str_eq(noted, "a ok; b ok; unhandled: work: b failed; ");
+}
+END_TEST
+
+static int
+asks(void *arg)
+{
+	struct aw_call calls[] = {
+		AW_CALL(give, (void *)(intptr_t)-EIO),
+		AW_CALL(give, (void *)(intptr_t)-EPIPE)
+	};
+	struct aw_done done;
+
+	(void)arg;
+	{
+		AW_GROUP(group);
+		AW_TRY(go(&group, "wait", 1, -EIO));
+		aw_ignore(aw_group_wait(&group));
+	}
+	{
+		AW_GROUP(group);
+		AW_TRY(go(&group, "go", 1, -EIO));
+		aw_ignore(aw_sleep(2));
+		aw_ignore(go(&group, "late", 1, 0));
+	}
+	{
+		AW_GROUP(group, .collect = true);
+		AW_TRY(go(&group, "next", 1, -EIO));
+		note("%d", aw_group_next(&group, &done));
+	}
+	{
+		AW_GROUP(group, .first = true);
+		AW_TRY(go(&group, "lost", 1, -EIO));
+		AW_TRY(go(&group, "won", 2, 0));
+		AW_TRY(aw_group_wait(&group));
+	}
+	aw_ignore(aw_gather(calls, AW_LENGTH(calls), .keep_going = true));
+	aw_ignore(aw_gather(calls, AW_LENGTH(calls)));
+	return 0;
+}
+
+START_TEST(a_failure_that_somebody_asked_for_is_not_told_again)
+{
+	ck_assert_int_eq(run_and_tell(asks), 0);
+	ck_assert_str_eq(noted, "wait ok; go ok; next ok; 1; lost ok; "
+			 "won ok; ");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -258,6 +358,11 @@ main(void)
 	tcase_add_test(t, a_stopped_group_reports_every_child);
 	tcase_add_test(t, what_is_unread_can_be_read_after_the_join);
 	tcase_add_test(t, a_deadline_ends_the_wait_for_a_report_unless_all_end);
+	suite_add_tcase(suite, t);
+	t = tcase_create("failures");
+	tcase_add_test(t, an_owner_who_goes_without_asking_is_told_what_failed);
+	tcase_add_test(t, a_collected_failure_that_nobody_reads_is_told);
+	tcase_add_test(t, a_failure_that_somebody_asked_for_is_not_told_again);
 	suite_add_tcase(suite, t);
 	return suite_run(suite);
 }

@@ -99,7 +99,8 @@ failing_child(void *arg)
 START_TEST(a_failure_cancels_the_others_and_then_the_services)
 {
 	ck_assert_int_eq(run_tasks(failing_child, NULL), 0);
-	ck_assert_str_eq(noted, "fails done; child a sibling failed; "
+	ck_assert_str_eq(noted, "fails done; "
+			 "child a sibling failed: Input/output error; "
 			 "service the other children have ended; EIO; ");
 }
 END_TEST
@@ -122,7 +123,8 @@ failing_service(void *arg)
 START_TEST(a_service_that_fails_fails_the_group)
 {
 	ck_assert_int_eq(run_tasks(failing_service, NULL), 0);
-	ck_assert_str_eq(noted, "service done; child a sibling failed; EIO; ");
+	ck_assert_str_eq(noted, "service done; "
+			 "child a sibling failed: Input/output error; EIO; ");
 }
 END_TEST
 

@@ -343,6 +343,8 @@ static int
 check_owner(struct aw_task *self, const struct aw_group *group,
 	    const char *call)
 {
+	if (group->state && self->loop != group->scope.task->loop)
+		return aw__misuse_thread(group->scope.task->loop, call);
 	if (self->group == group && group->state)
 		return aw_fail(-EDEADLK, "%s: a child waits for its own group",
 			       call);
@@ -455,7 +457,8 @@ void
 aw_group_stop_at(struct aw_group *group, const char *site)
 {
 	if (!(group->state & AW__OPEN) ||
-	    (group->state & (AW__CLOSING | AW__JOINED)))
+	    (group->state & (AW__CLOSING | AW__JOINED)) ||
+	    aw__is_elsewhere(group->scope.task->loop, "aw_group_stop"))
 		return;
 	group->state |= AW__STOPPED;
 	close_group(group, "the group was stopped", site);

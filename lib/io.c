@@ -212,11 +212,21 @@ aw_fd_new(struct aw_fd **ret, int fd)
 	return 0;
 }
 
+/* In a child of fork() what was inherited may be set aside. */
+static bool
+is_elsewhere(const struct aw_fd *handle, const char *call)
+{
+	return handle->loop->mark == aw_fork_mark() &&
+	       aw__is_elsewhere(handle->loop, call);
+}
+
 void
 aw_fd_set(struct aw_fd *handle, int fd)
 {
 	int i;
 
+	if (is_elsewhere(handle, "aw_fd_set"))
+		return;
 	handle->number = fd;
 	for (i = 0; i < 2; i++) {
 		struct side *side = &handle->side[i];
@@ -244,7 +254,7 @@ aw_fd_free(struct aw_fd *handle)
 {
 	int i;
 
-	if (!handle)
+	if (!handle || is_elsewhere(handle, "aw_fd_free"))
 		return;
 	set_watched(handle, 0);
 	for (i = 0; i < 2; i++) {
@@ -349,6 +359,8 @@ aw_fd_wait(struct aw_fd *handle, int events, const char *what,
 	bool freed;
 	int r;
 
+	if (aw__loop && handle->loop != aw__loop)
+		return aw__misuse_thread(handle->loop, "aw_fd_wait");
 	handle->n_inside++;
 	r = aw__enter(&self);
 	if (r == 0 && !handle->freed)
@@ -368,6 +380,8 @@ aw_fd_watch(struct aw_fd *handle, int events,
 {
 	int i;
 
+	if (is_elsewhere(handle, "aw_fd_watch"))
+		return;
 	handle->fn = fn;
 	handle->arg = arg;
 	set_watched(handle, fn ? events : 0);

@@ -107,8 +107,8 @@ aw__misuse_thread(const struct aw_loop *owner, const char *call)
 		return aw_fail(AW_EFORK, "%s: the task belongs to the parent "
 			       "process", call);
 	if (owner->debug || is_debugging())
-		aw__debug_die("%s: the task belongs to the loop of another "
-			      "thread (use aw_post)", call);
-	return aw_fail(AW_EUSAGE, "%s: the task belongs to the loop of another "
+		aw__debug_die("%s: this belongs to the loop of another thread "
+			      "(use aw_post)", call);
+	return aw_fail(AW_EUSAGE, "%s: this belongs to the loop of another "
 		       "thread (use aw_post)", call);
 }

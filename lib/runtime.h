@@ -290,6 +290,14 @@ aw__self(void)
 	return aw__loop ? aw__loop->self : NULL;
 }
 
+/* Does it belong to the loop of another thread? Then the call has failed. */
+static inline bool
+aw__is_elsewhere(const struct aw_loop *loop, const char *call)
+{
+	return __builtin_expect(loop != aw__loop, 0) &&
+	       aw__misuse_thread(loop, call) < 0;
+}
+
 /* clock.c: the monotonic clock, or the test clock's. */
 double aw__now(const struct aw_loop *loop);
 

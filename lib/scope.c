@@ -182,11 +182,9 @@ aw_scope_cancel_at(struct aw_scope *scope, const char *why, const char *site)
 
 	if (scope->reason || !scope->prev)
 		return;
-	if (scope->task && scope->task->loop != aw__loop) {
-		aw_ignore(aw__misuse_thread(scope->task->loop,
-					    "aw_scope_cancel"));
+	if (scope->task && aw__is_elsewhere(scope->task->loop,
+					    "aw_scope_cancel"))
 		return;
-	}
 	scope->reason = aw__reason_new(why, site);
 	while (at) {
 		down = at == scope || !(at->kind & AW_SCOPE_SHIELD_);

@@ -406,20 +406,10 @@ aw_task_result_set(void *result, void (*dtor)(void *result))
 	return 0;
 }
 
-/* A call on a task of another thread does nothing but fail. */
-static bool
-is_elsewhere(const struct aw_task *task, const char *call)
-{
-	if (__builtin_expect(task->loop == aw__loop, 1))
-		return false;
-	aw_ignore(aw__misuse_thread(task->loop, call));
-	return true;
-}
-
 void
 aw_task_release(struct aw_task *task)
 {
-	if (!task || is_elsewhere(task, "aw_task_release"))
+	if (!task || aw__is_elsewhere(task->loop, "aw_task_release"))
 		return;
 	if (task->flags & (AW__TASK_RELEASED | AW__TASK_JOINED)) {
 		aw__misuse_gone(task, "aw_task_release");
@@ -448,7 +438,7 @@ aw_task_freep(struct aw_task **task)
 void
 aw_cancel_at(struct aw_task *task, const char *why, const char *site)
 {
-	if (!task || is_elsewhere(task, "aw_cancel"))
+	if (!task || aw__is_elsewhere(task->loop, "aw_cancel"))
 		return;
 	if (task->flags & AW__TASK_GONE)
 		aw__misuse_gone(task, "aw_cancel");

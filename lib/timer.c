@@ -172,6 +172,9 @@ aw_timer_start(struct aw_timer *timer, double at, void (*fn)(void *arg),
 {
 	if (!aw__loop)
 		return aw__no_loop("aw_timer_start");
+	if (timer->place != 0 && timer->loop != aw__loop &&
+	    timer->loop->mark == aw_fork_mark())
+		return aw__misuse_thread(timer->loop, "aw_timer_start");
 	aw_timer_stop(timer);
 	timer->at = at;
 	timer->fn = fn;
@@ -182,6 +185,9 @@ aw_timer_start(struct aw_timer *timer, double at, void (*fn)(void *arg),
 void
 aw_timer_stop(struct aw_timer *timer)
 {
-	if (timer->place != 0)
+	/* In a child of fork() an inherited one may be set aside. */
+	if (timer->place != 0 &&
+	    (timer->loop->mark != aw_fork_mark() ||
+	     !aw__is_elsewhere(timer->loop, "aw_timer_stop")))
 		aw__timer_remove(timer->loop, timer);
 }

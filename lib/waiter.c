@@ -17,6 +17,9 @@ aw_waiter_complete(struct aw_waiter *waiter, uint64_t ticket, int value)
 {
 	if (ticket == 0 || ticket != waiter->ticket || waiter->done)
 		return false;
+	if (waiter->wait && aw__is_elsewhere(waiter->wait->task->loop,
+					     "aw_waiter_complete"))
+		return false;
 	if (waiter->wait && !aw__wake(waiter->wait, value))
 		return false;
 	waiter->done = true;

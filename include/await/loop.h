@@ -203,7 +203,7 @@ AW_API AW_MUST_CHECK int aw_attach_with(struct ev_loop *ev,
  * Runs the libev loop until the tasks have ended.
  *
  * Return: 0; -EDEADLK (called in a task or in a callback of the loop: the
- * loop stays attached).
+ * loop stays attached); AW_EUSAGE (another thread's).
  * Lifetime: ends that of @loop.
  * Context: outside.
  * Source: our own.

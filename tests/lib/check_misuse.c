@@ -3,6 +3,7 @@
  * a word where it is off. */
 #include <await/debug.h>
 #include <await/driver.h>
+#include <ev.h>
 #include <pthread.h>
 
 #include "child.h"
@@ -41,7 +42,7 @@ START_TEST(a_forbidden_wait_names_both_places)
 {
 	ck_assert(died_of(in_child(true, run_forbidden), SIGABRT));
 	ck_assert_said("await: task 'main' waits, and AW_NO_AWAIT at ");
-	ck_assert_said("check_misuse.c:26 forbids it");
+	ck_assert_said("check_misuse.c:27 forbids it");
 	ck_assert_said("waits_where_it_must_not");
 	ck_assert(ended(in_child(false, run_forbidden), 0));
 	ck_assert_str_eq(said, "");
@@ -194,6 +195,12 @@ END_TEST
 struct stranger {
 	struct aw_task *task;
 	struct aw_event event;
+	struct aw_group *group;
+	struct aw_scope *scope;
+	struct aw_fd *fd;
+	struct aw_timer timer;
+	struct aw_waiter waiter;
+	uint64_t ticket;
 	int (*fn)(void *arg);
 };
 
@@ -239,6 +246,90 @@ release_there(void *arg)
 }
 
 static int
+stop_there(void *arg)
+{
+	const struct stranger *s = arg;
+
+	aw_group_stop(s->group);
+	return 0;
+}
+
+static int
+cancel_scope_there(void *arg)
+{
+	const struct stranger *s = arg;
+
+	aw_scope_cancel(s->scope, "by a stranger");
+	return 0;
+}
+
+static int
+wait_group_there(void *arg)
+{
+	const struct stranger *s = arg;
+
+	return aw_group_wait(s->group) == AW_EUSAGE ? 0 : 1;
+}
+
+static int
+watch_there(void *arg)
+{
+	const struct stranger *s = arg;
+
+	aw_fd_watch(s->fd, 0, NULL, NULL);
+	return 0;
+}
+
+static int
+wait_fd_there(void *arg)
+{
+	const struct stranger *s = arg;
+
+	return aw_fd_wait(s->fd, AW_FD_READ, "", NULL) == AW_EUSAGE ? 0 : 1;
+}
+
+static int
+free_fd_there(void *arg)
+{
+	const struct stranger *s = arg;
+
+	aw_fd_free(s->fd);
+	return 0;
+}
+
+static void
+on_time(void *arg)
+{
+	(void)arg;
+}
+
+static int
+start_timer_there(void *arg)
+{
+	struct stranger *s = arg;
+	int r = aw_timer_start(&s->timer, aw_now() + 1, on_time, NULL);
+
+	return r == AW_EUSAGE ? 0 : 1;
+}
+
+static int
+stop_timer_there(void *arg)
+{
+	struct stranger *s = arg;
+
+	aw_timer_stop(&s->timer);
+	return s->timer.place != 0 ? 0 : 1;
+}
+
+static int
+complete_there(void *arg)
+{
+	struct stranger *s = arg;
+
+	return aw_waiter_complete(&s->waiter, s->ticket, 0) ? 1 : 0;
+}
+
+static int
 set_there(void *arg)
 {
 	struct stranger *s = arg;
@@ -255,23 +346,50 @@ wait_event(void *arg)
 	return aw_event_wait(&s->event);
 }
 
-/* The other thread works on a task of this one while this one is blocked. */
+static int
+wait_waiter(void *arg)
+{
+	struct stranger *s = arg;
+
+	s->ticket = aw_waiter_begin(&s->waiter);
+	return aw_waiter_wait(&s->waiter, NULL, "a test", NULL);
+}
+
+/* The other thread works on what is this one's while this one is blocked. */
+static int
+meet(struct stranger *s)
+{
+	pthread_t thread;
+	void *r = NULL;
+
+	if (pthread_create(&thread, NULL, run_stranger, s) != 0)
+		return 2;
+	pthread_join(thread, &r);
+	return r ? (int)(intptr_t)r : aw_check();
+}
+
 static int
 meets_stranger(void *arg)
 {
 	struct stranger *s = arg;
-	pthread_t thread;
-	void *r = NULL;
+	int r;
+	AW_GROUP(group);
+	AW_SCOPE(scope);
 
-	s->task = aw_spawn("mine", s->fn == set_there ? wait_event : sleep_long,
+	s->group = &group;
+	s->scope = &scope;
+	s->task = aw_spawn("mine", s->fn == set_there ? wait_event :
+			   s->fn == complete_there ? wait_waiter : sleep_long,
 			   s);
+	AW_TRY(aw_timer_start(&s->timer, aw_now() + 100, on_time, NULL));
+	AW_TRY(aw_fd_new(&s->fd, STDIN_FILENO));
 	let_others_run();
-	if (pthread_create(&thread, NULL, run_stranger, s) != 0)
-		return 2;
-	pthread_join(thread, &r);
+	r = meet(s);
+	aw_fd_free(s->fd);
+	aw_timer_stop(&s->timer);
 	aw_cancel(s->task, "the test is over");
 	aw_ignore(aw_join(s->task, NULL));
-	return (int)(intptr_t)r;
+	return r;
 }
 
 static int (*stranger_does)(void *arg);
@@ -284,15 +402,27 @@ run_meets_stranger(void)
 	return aw_run(meets_stranger, &s, .no_signals = true);
 }
 
-START_TEST(a_task_of_another_thread_is_out_of_reach)
+START_TEST(what_is_another_threads_is_out_of_reach)
 {
 	int (*const calls[])(void *) = {
-		join_there, cancel_there, release_there
+		join_there, cancel_there, release_there, stop_there,
+		cancel_scope_there, wait_group_there, watch_there,
+		wait_fd_there, free_fd_there, start_timer_there,
+		stop_timer_there, complete_there
 	};
 	const char *says[] = {
-		"await: aw_join: the task belongs to the loop of another",
-		"await: aw_cancel: the task belongs to the loop of another",
-		"await: aw_task_release: the task belongs to the loop of",
+		"await: aw_join: this belongs to the loop of another",
+		"await: aw_cancel: this belongs to the loop of another",
+		"await: aw_task_release: this belongs to the loop of",
+		"await: aw_group_stop: this belongs to the loop of",
+		"await: aw_scope_cancel: this belongs to the loop of",
+		"await: aw_group_wait: this belongs to the loop of",
+		"await: aw_fd_watch: this belongs to the loop of",
+		"await: aw_fd_wait: this belongs to the loop of",
+		"await: aw_fd_free: this belongs to the loop of",
+		"await: aw_timer_start: this belongs to the loop of",
+		"await: aw_timer_stop: this belongs to the loop of",
+		"await: aw_waiter_complete: this belongs to the loop of",
 	};
 
 	for (size_t i = 0; i < AW_LENGTH(calls); i++) {
@@ -311,7 +441,41 @@ START_TEST(a_wake_from_another_thread_is_found)
 	stranger_does = set_there;
 	ck_assert(died_of(in_child(true, run_meets_stranger), SIGABRT));
 	ck_assert_said(
-	    "await: a wake: the task belongs to the loop of another");
+	    "await: a wake: this belongs to the loop of another");
+}
+END_TEST
+
+static void *
+detach_there(void *loop)
+{
+	return (void *)(intptr_t)aw_detach(loop, 0);
+}
+
+static int
+run_detach_there(void)
+{
+	struct ev_loop *ev = ev_loop_new(EVFLAG_AUTO);
+	struct aw_loop *loop;
+	pthread_t thread;
+	void *r = NULL;
+
+	if (aw_attach(ev, &loop) < 0)
+		return 2;
+	aw_task_release(aw_spawn("task", give, NULL));
+	if (pthread_create(&thread, NULL, detach_there, loop) != 0)
+		return 3;
+	pthread_join(thread, &r);
+	if ((int)(intptr_t)r != AW_EUSAGE || aw_detach(loop, 0) != 0)
+		return 4;
+	ev_loop_destroy(ev);
+	return 0;
+}
+
+START_TEST(an_attached_loop_is_detached_by_its_own_thread)
+{
+	ck_assert(died_of(in_child(true, run_detach_there), SIGABRT));
+	ck_assert_said("await: aw_detach: this belongs to the loop of another");
+	ck_assert(ended(in_child(false, run_detach_there), 0));
 }
 END_TEST
 
@@ -325,7 +489,8 @@ misuse_suite(void)
 	tcase_add_test(t, scopes_left_out_of_order_are_both_named);
 	tcase_add_test(t, a_deadline_that_is_not_a_number_is_named);
 	tcase_add_test(t, a_handle_used_after_its_join_is_found_however_late);
-	tcase_add_test(t, a_task_of_another_thread_is_out_of_reach);
+	tcase_add_test(t, what_is_another_threads_is_out_of_reach);
+	tcase_add_test(t, an_attached_loop_is_detached_by_its_own_thread);
 	tcase_add_test(t, a_wake_from_another_thread_is_found);
 	suite_add_tcase(suite, t);
 	return suite;

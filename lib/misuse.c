@@ -95,9 +95,10 @@ aw__misuse_gone(const struct aw_task *task, const char *call)
 {
 	if (!is_debugging())
 		return;
-	aw__debug_die("%s: task '%s' from %s was joined or released already",
-		      call, task->name,
-		      task->site ? task->site : "an unknown place");
+	aw__debug_die("%s: task '%s' from %s %s", call, task->name,
+		      task->site ? task->site : "an unknown place",
+		      task->group ? "is a child: its group releases it"
+				  : "was joined or released already");
 }
 
 int

@@ -297,6 +297,9 @@ int
 aw__task_check(struct aw_task *self, const struct aw_task *task,
 	       const char *call)
 {
+	if (task && task->group && !(task->flags & AW__TASK_GONE))
+		return aw_fail(-EINVAL, "%s: '%s' is a child of a group, which "
+			       "joins it", call, task->name);
 	if (!task || (task->flags & (AW__TASK_JOINED | AW__TASK_RELEASED)))
 		return aw_fail(-EINVAL, "%s: not a task, or joined or "
 			       "released already", call);
@@ -411,7 +414,8 @@ aw_task_release(struct aw_task *task)
 {
 	if (!task || aw__is_elsewhere(task->loop, "aw_task_release"))
 		return;
-	if (task->flags & (AW__TASK_RELEASED | AW__TASK_JOINED)) {
+	if (task->group || (task->flags & (AW__TASK_RELEASED |
+					   AW__TASK_JOINED))) {
 		aw__misuse_gone(task, "aw_task_release");
 		return;
 	}

@@ -68,8 +68,8 @@ aw_spawn_with(const char *name, int (*fn)(void *arg), void *arg,
  * detail becomes this task's.
  *
  * Return: 0 (the task has ended); -ECANCELED; -ETIME; -ETIMEDOUT (a budget);
- * -EDEADLK (joins itself; AW_NO_AWAIT); -EINVAL (joined already); -EBUSY
- * (another task is joining it); AW_EUSAGE.
+ * -EDEADLK (joins itself; AW_NO_AWAIT); -EINVAL (joined already, or a child
+ * of a group); -EBUSY (another task is joining it); AW_EUSAGE.
  * Lifetime: ends that of @task on success.
  * Context: task.
  * Source: our own.
@@ -116,7 +116,7 @@ AW_API AW_MUST_CHECK int aw_task_result_set(void *result,
 
 /**
  * aw_task_release - let a task go on by itself
- * @task: gone for the caller; may be NULL
+ * @task: gone for the caller; may be NULL; a child of a group is left alone
  *
  * Its failure is handed to the loop's .on_unhandled.  While another task
  * joins it, the handle goes when that join has ended.

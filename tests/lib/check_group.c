@@ -240,6 +240,44 @@ START_TEST(with_collect_a_failure_cancels_nobody)
 }
 END_TEST
 
+static struct aw_task *kid;
+
+static int
+shows_itself(void *arg)
+{
+	(void)arg;
+	kid = aw_self();
+	return 5;
+}
+
+static int
+takes_child(void *arg)
+{
+	AW_GROUP(group, .collect = true);
+	struct aw_case cases[1];
+	struct aw_done done = { .status = -1 };
+
+	(void)arg;
+	AW_TRY(aw_go(&group, shows_itself, NULL));
+	let_others_run();
+	cases[0] = AW_CASE_TASK(kid);
+	note("%s", name(aw_join(kid, NULL)));
+	note("%s", aw_error()->message);
+	note("%s", name(aw_select(cases, 1)));
+	aw_task_release(kid);
+	note("%d", aw_group_next(&group, &done));
+	note("%d", done.status);
+	return aw_group_wait(&group);
+}
+
+START_TEST(a_child_cannot_be_joined_or_released_by_its_address)
+{
+	ck_assert_int_eq(run_tasks(takes_child, NULL), 0);
+	ck_assert_str_eq(noted, "EINVAL; aw_join: 'shows_itself' is a child "
+			 "of a group, which joins it; EINVAL; 1; 5; ");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -257,6 +295,8 @@ main(void)
 	tcase_add_test(basic, with_collect_a_failure_cancels_nobody);
 	tcase_add_test(next, next_reports_children_as_they_finish);
 	tcase_add_test(next, next_returns_the_failure_that_ended_the_group);
+	tcase_add_test(next,
+		       a_child_cannot_be_joined_or_released_by_its_address);
 	tcase_add_test(next, an_interrupted_next_keeps_the_children);
 	suite_add_tcase(suite, basic);
 	suite_add_tcase(suite, next);

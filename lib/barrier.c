@@ -12,9 +12,7 @@
  * What is done once is a mutex around a flag: the mutex makes the others wait,
  * and finds a function that calls itself.
  */
-#include <await/sync.h>
-
-#include "runtime.h"
+#include "sync_private.h"
 
 static bool
 all_here(const struct aw_barrier *barrier)
@@ -73,7 +71,7 @@ aw_once(struct aw_once *once, int (*fn)(void *arg), void *arg)
 	struct aw_task *self = aw__self();
 	int r;
 
-	if (self && once->running.owner == self)
+	if (self && aw__mutex_is_mine(&once->running, self))
 		return aw_fail(-EDEADLK, "aw_once: called from within what it "
 			       "does: it would wait for its own end");
 	r = aw_mutex_lock(&once->running);

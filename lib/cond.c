@@ -14,9 +14,7 @@
  * an interrupted waiter goes to the next; one that was interrupted only after
  * the signal returns 0, so that the signal is not lost with it.
  */
-#include <await/sync.h>
-
-#include "runtime.h"
+#include "sync_private.h"
 
 /* Neither a cancel nor a deadline ends it. */
 static int
@@ -27,7 +25,7 @@ lock_again(struct aw_mutex *mutex, struct aw_task *self)
 	};
 
 	if (!mutex->owner) {
-		mutex->owner = self;
+		aw__mutex_give(mutex, self);
 		return 0;
 	}
 	node.wait.flags = AW__WAIT_FIRM;
@@ -43,7 +41,7 @@ aw_cond_wait(struct aw_cond *cond, struct aw_mutex *mutex)
 
 	if (r < 0)
 		return r;
-	if (mutex->owner != self)
+	if (!aw__mutex_is_mine(mutex, self))
 		return aw_fail(AW_EUSAGE, "aw_cond_wait: this task does not "
 			       "own the mutex: lock it before the wait");
 

@@ -125,6 +125,10 @@ enum aw__task_state {
 #define AW__TASK_TOLD 64u	/* has called aw_started() */
 #define AW__TASK_GONE 128u	/* in quarantine: nobody may use it */
 
+#define AW__TOLD_FAILURES 1u	/* it ignores failed waits */
+#define AW__TOLD_NESTED 2u	/* it calls ev_run() */
+#define AW__TOLD_HELD 4u	/* it ended as an owner */
+
 struct aw__atexit {
 	struct aw__atexit *next;
 	void (*fn)(void *arg);
@@ -136,7 +140,8 @@ struct aw_task {
 	struct aw__wait *wait;		/* in progress, or NULL */
 	unsigned char state;
 	unsigned char flags;
-	unsigned short failures;	/* failed waits without a switch */
+	unsigned char failures;		/* failed waits without a switch */
+	unsigned char told;		/* what was reported: AW__TOLD_... */
 	int status;			/* of fn */
 	struct aw__failure failure;
 	size_t reserved;		/* at its top: a copied argument */
@@ -150,7 +155,8 @@ struct aw_task {
 	struct aw__locals *inherited;	/* shared with other tasks, or NULL */
 	struct aw_error **gathered;	/* details of the last gather */
 	size_t n_gathered;
-	unsigned n_selects;		/* where the next one begins to look */
+	unsigned short n_selects;	/* where the next one begins to look */
+	unsigned short n_held;		/* mutexes and locks to write */
 
 	/* Set by whoever makes or uses it. */
 	int saved_errno;

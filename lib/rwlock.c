@@ -28,13 +28,27 @@ can_take(const struct aw_rwlock *lock, int64_t how)
 	return !lock->writer && (how == READ || lock->readers == 0);
 }
 
+static bool
+writes(const struct aw_rwlock *lock, const struct aw_task *self)
+{
+	return lock->writer == self && lock->writer_id == self->id;
+}
+
+static void
+give(struct aw_rwlock *lock, struct aw_task *task)
+{
+	lock->writer = task;
+	lock->writer_id = task->id;
+	task->n_held++;
+}
+
 static void
 take(struct aw_rwlock *lock, int64_t how, struct aw_task *task)
 {
 	if (how == READ)
 		lock->readers++;
 	else
-		lock->writer = task;
+		give(lock, task);
 }
 
 /* Lets in all who can go on by now. */
@@ -83,7 +97,7 @@ lock_it(struct aw_rwlock *lock, int64_t how)
 
 	if (r < 0)
 		return r;
-	if (lock->writer == self)
+	if (writes(lock, self))
 		return locked_twice();
 	if (lock->waiters.head || !can_take(lock, how))
 		return wait_in_line(lock, self, how);
@@ -106,9 +120,12 @@ aw_rwlock_write(struct aw_rwlock *lock)
 void
 aw_rwlock_unlock(struct aw_rwlock *lock)
 {
+	struct aw_task *self = aw__self();
+
 	if (lock->writer) {
-		if (lock->writer != aw__self())
+		if (!self || !writes(lock, self))
 			return;
+		self->n_held--;
 		lock->writer = NULL;
 	} else if (lock->readers > 0) {
 		lock->readers--;

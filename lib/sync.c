@@ -21,9 +21,8 @@
  * has already been completed.
  */
 #include <await/limiter.h>
-#include <await/sync.h>
 
-#include "runtime.h"
+#include "sync_private.h"
 
 /*
  * For codes that are answers more than failures ("not now"): a few stores,
@@ -170,10 +169,10 @@ aw_mutex_lock(struct aw_mutex *mutex)
 	if (r < 0)
 		return r;
 	if (!mutex->owner) {
-		mutex->owner = self;
+		aw__mutex_give(mutex, self);
 		return 0;
 	}
-	if (mutex->owner == self)
+	if (aw__mutex_is_mine(mutex, self))
 		return locked_twice();
 	return wait_in_line(&mutex->waiters, self, "a mutex", mutex);
 }
@@ -186,12 +185,13 @@ aw_mutex_try_lock(struct aw_mutex *mutex)
 	if (!self)
 		return aw_fail(AW_EUSAGE, "aw_mutex_try_lock: only a task can "
 			       "own a mutex");
-	if (mutex->owner == self)
+	if (!mutex->owner) {
+		aw__mutex_give(mutex, self);
+		return 0;
+	}
+	if (aw__mutex_is_mine(mutex, self))
 		return locked_twice();
-	if (mutex->owner)
-		return aw__fail_briefly(-EAGAIN, "a mutex");
-	mutex->owner = self;
-	return 0;
+	return aw__fail_briefly(-EAGAIN, "a mutex");
 }
 
 void
@@ -200,10 +200,13 @@ aw_mutex_unlock(struct aw_mutex *mutex)
 	struct aw_task *self = aw__self();
 	struct aw__wait_node *node;
 
-	if (!self || mutex->owner != self)
+	if (!self || !aw__mutex_is_mine(mutex, self))
 		return;
+	self->n_held--;
+	mutex->owner = NULL;
 	node = wake_oldest(&mutex->waiters);
-	mutex->owner = node ? node->wait.task : NULL;
+	if (node)
+		aw__mutex_give(mutex, node->wait.task);
 }
 
 /* --- Events ------------------------------------------------------------ */

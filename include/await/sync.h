@@ -39,7 +39,8 @@ struct aw_sem {
 struct aw_mutex {
 	struct aw_task *owner;
 	struct aw_waiters waiters;
-	void *spare[4];
+	uint64_t owner_id;		/* no two tasks have the same */
+	void *spare[3];
 };
 
 /* Set or not set; set wakes all. */
@@ -60,7 +61,8 @@ struct aw_rwlock {
 	struct aw_task *writer;
 	int64_t readers;
 	struct aw_waiters waiters;
-	void *spare[4];
+	uint64_t writer_id;		/* no two tasks have the same */
+	void *spare[3];
 };
 
 /* Lets tasks go on when so many have arrived. */
@@ -205,7 +207,8 @@ AW_API AW_MUST_CHECK int aw_mutex_try_lock(struct aw_mutex *mutex);
 
 /**
  * aw_mutex_unlock - hand the mutex to the oldest waiter
- * @mutex: owned by this task; another task's call is ignored
+ * @mutex: owned by this task; another task's call is ignored, also when the
+ * owner has ended without a call: then nobody gets it any more
  *
  * Return: nothing.
  * Context: task.

@@ -259,6 +259,68 @@ START_TEST(locking_a_free_mutex_for_ever_lets_others_run)
 }
 END_TEST
 
+static int
+locks_and_ends(void *arg)
+{
+	return aw_mutex_lock(arg);
+}
+
+static int
+writes_and_ends(void *arg)
+{
+	return aw_rwlock_write(arg);
+}
+
+/* In the memory of a task that ended as the owner. */
+static int
+comes_after(void *arg)
+{
+	struct aw_mutex *m = arg;
+	AW_TIMEOUT(1);
+
+	note("%s", name(aw_mutex_try_lock(m)));
+	note("%s", name(aw_mutex_lock(m)));
+	aw_mutex_unlock(m);
+	note("%d", m->owner != NULL);
+	return 0;
+}
+
+static int
+reads_after(void *arg)
+{
+	struct aw_rwlock *lock = arg;
+	AW_TIMEOUT(1);
+
+	note("%s", name(aw_rwlock_read(lock)));
+	aw_rwlock_unlock(lock);
+	note("%d", lock->writer != NULL);
+	return 0;
+}
+
+static int
+owners_end(void *arg)
+{
+	struct aw_mutex m = { 0 };
+	struct aw_rwlock lock = { 0 };
+	struct aw_task *first, *next;
+
+	(void)arg;
+	first = aw_spawn("first", locks_and_ends, &m);
+	AW_TRY(aw_join(first, NULL));
+	next = aw_spawn("next", comes_after, &m);
+	note("same %d", next == first);
+	AW_TRY(aw_join(next, NULL));
+	AW_TRY(aw_join(aw_spawn("first", writes_and_ends, &lock), NULL));
+	return aw_join(aw_spawn("next", reads_after, &lock), NULL);
+}
+
+START_TEST(who_gets_the_memory_of_an_owner_that_ended_owns_nothing)
+{
+	ck_assert_int_eq(run_tasks(owners_end, NULL), 0);
+	ck_assert_str_eq(noted, "same 1; EAGAIN; ETIME; 1; ETIME; 1; ");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -275,6 +337,8 @@ main(void)
 	tcase_add_test(cancel,
 		unlocking_hands_the_mutex_to_the_oldest_who_still_wants_it);
 	tcase_add_test(cancel, a_cancelled_wait_for_an_event_leaves_the_others);
+	tcase_add_test(limits,
+		who_gets_the_memory_of_an_owner_that_ended_owns_nothing);
 	tcase_add_test(limits, locking_a_free_mutex_for_ever_lets_others_run);
 	suite_add_tcase(suite, basic);
 	suite_add_tcase(suite, cancel);

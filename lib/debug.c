@@ -10,6 +10,7 @@
  * whoever still holds its handle is found out, however late. It costs the
  * size of a task block for each task until the loop ends.
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -27,6 +28,26 @@ report_task(const char *what, const struct aw_task *task)
 
 	aw__sink_add(&sink, "await: %s: ", what);
 	aw__describe_task(&sink, task, aw__now(task->loop));
+	aw__sink_flush(&sink);
+}
+
+void
+aw__debug_warn(struct aw_task *task, unsigned what, const char *fmt, ...)
+{
+	struct aw__sink sink = { .fn = aw__sink_stderr };
+	char text[256];
+	va_list args;
+
+	if (!task->loop->debug || (task->told & what))
+		return;
+	task->told |= (unsigned char)what;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	aw__sink_add(&sink, "await: task '%s'", task->name);
+	if (task->site)
+		aw__sink_add(&sink, " from %s", task->site);
+	aw__sink_add(&sink, " %s\n", text);
 	aw__sink_flush(&sink);
 }
 

@@ -60,7 +60,7 @@ void aw__seen_sample(struct aw_loop *loop);
 void aw__seen_switch(struct aw_loop *loop, const struct aw_task *to);
 void aw__seen_block(struct aw__wait *wait);
 void aw__seen_spawn(const struct aw_task *task);
-void aw__seen_exit(const struct aw_task *task);
+void aw__seen_exit(struct aw_task *task);
 /* A failure that nobody will ask for, of the task name from site. */
 void aw__unhandled(const struct aw_loop *loop, const char *name,
 		   const char *site, const struct aw_error *e);
@@ -90,6 +90,9 @@ void aw__dump_signal_forked(void);
 
 void aw__debug_start(struct aw_loop *loop);
 void aw__debug_stop(struct aw_loop *loop);
+/* One line on standard error about the task: once for each what. */
+void aw__debug_warn(struct aw_task *task, unsigned what, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 /* Takes a block that would be reused; false: not under debug. */
 bool aw__debug_keep(struct aw_task *task);
 /* Main has returned: what was left behind? */

@@ -167,8 +167,12 @@ aw__seen_spawn(const struct aw_task *task)
 }
 
 void
-aw__seen_exit(const struct aw_task *task)
+aw__seen_exit(struct aw_task *task)
 {
+	if (task->n_held > 0)
+		aw__debug_warn(task, AW__TOLD_HELD, "ended, and has not "
+			       "unlocked %d mutexes or locks to write: give "
+			       "them back with AW_HELD()", task->n_held);
 	TELL(&task->loop->hooks, exited, task, task->status);
 }
 

@@ -115,6 +115,15 @@ on_prepare(EV_P_ ev_prepare *prepare, int revents)
 }
 
 static void
+tell_nested(struct aw_task *self)
+{
+	aw_trace("ev_run() was called in task '%s': no other task runs "
+		 "meanwhile", self->name);
+	aw__debug_warn(self, AW__TOLD_NESTED, "called ev_run(): no other task "
+		       "runs meanwhile");
+}
+
+static void
 on_check(EV_P_ ev_check *check, int revents)
 {
 	struct aw_loop *l = check->data;
@@ -125,8 +134,7 @@ on_check(EV_P_ ev_check *check, int revents)
 	if (__builtin_expect(!l->self, 1))
 		aw__batch(l);
 	else
-		aw_trace("ev_run() was called in task '%s': no other task "
-			 "runs meanwhile", l->self->name);
+		tell_nested(l->self);
 }
 
 /* --- Making ------------------------------------------------------------ */

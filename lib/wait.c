@@ -54,6 +54,9 @@ fail_wait(struct aw_task *task, int code, const char *what)
 		task->loop->n_turns++;
 		aw_trace("task '%s' ignored %d failed waits in a row",
 			 task->name, FAILURES_PER_TURN);
+		aw__debug_warn(task, AW__TOLD_FAILURES, "ignored %d failed "
+			       "waits in a row: leave its loop when aw_check() "
+			       "fails", FAILURES_PER_TURN);
 		aw__reschedule(task);
 	}
 	return aw__broken(task, code, what);

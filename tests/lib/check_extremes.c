@@ -2,6 +2,7 @@
 /* Times at the edge of what a double holds, two things at the same moment,
  * and a loop that user code keeps from turning. */
 #include <time.h>
+#include <unistd.h>
 
 #include "tasks.h"
 
@@ -194,15 +195,34 @@ END_TEST
 
 /* --- A blocked loop ---------------------------------------------------- */
 
+static int ends[2];			/* of a pipe */
+
 /* What a task must not do: the whole thread stands still. */
 static int
 blocks(void *arg)
 {
-	const struct timespec pause = { .tv_nsec = 50000000 };
+	const struct timespec pause = { .tv_sec = 2 };
 
 	(void)arg;
 	note("blocks");
+	if (write(ends[1], "x", 1) != 1)
+		return -EIO;
 	nanosleep(&pause, NULL);
+	return 0;
+}
+
+/* Its byte came while the thread stood still, and its answer goes out. */
+static int
+answers(void *arg)
+{
+	struct aw_event *answered = arg;
+	char c;
+
+	AW_TRY(aw_wait_fd(ends[0], AW_FD_READ));
+	if (read(ends[0], &c, 1) != 1)
+		return -EIO;
+	AW_TRY(aw_sleep(0.001));
+	aw_event_set(answered);
 	return 0;
 }
 
@@ -229,25 +249,30 @@ is_late(void *arg)
 static int
 blocked(void *arg)
 {
-	static double seconds[] = { 0.03, 0.01, 0.02 };
-	struct aw_event never = { 0 };
+	static double seconds[] = { 0.03, 0.01, 0.02, 0.04 };
+	struct aw_event never = { 0 }, answered = { 0 };
 	AW_GROUP(group);
 
 	(void)arg;
-	AW_TRY(aw_go(&group, naps, &seconds[0]));
-	AW_TRY(aw_go(&group, naps, &seconds[1]));
-	AW_TRY(aw_go(&group, naps, &seconds[2]));
+	AW_TRY(pipe(ends));
+	for (int i = 0; i < 3; i++)
+		AW_TRY(aw_go(&group, naps, &seconds[i]));
 	AW_TRY(aw_go(&group, is_late, &never));
+	AW_TRY(aw_go(&group, answers, &answered));
 	AW_TRY(aw_yield());
 	AW_TRY(aw_go(&group, blocks, NULL));
-	return aw_group_wait(&group);
+	AW_TRY(aw_event_wait(&answered));
+	AW_TRY(aw_group_wait(&group));
+	close(ends[0]);
+	close(ends[1]);
+	return naps(&seconds[3]);		/* and so it goes on */
 }
 
 START_TEST(after_a_blocked_loop_everything_due_runs_in_its_order)
 {
 	forget_notes();
 	ck_assert_int_eq(aw_run(blocked, NULL), 0);
-	ck_assert_str_eq(noted, "blocks; ETIME; 0.01; 0.02; 0.03; ");
+	ck_assert_str_eq(noted, "blocks; ETIME; 0.01; 0.02; 0.03; 0.04; ");
 }
 END_TEST
 
@@ -266,6 +291,7 @@ main(void)
 	tcase_add_test(moment, a_join_that_ends_at_the_deadline_loses_no_task);
 	tcase_add_test(moment,
 		after_a_blocked_loop_everything_due_runs_in_its_order);
+	tcase_set_timeout(moment, 30);
 	suite_add_tcase(suite, far);
 	suite_add_tcase(suite, moment);
 	return suite_run(suite);

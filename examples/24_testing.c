@@ -29,7 +29,7 @@ transfer(void *arg)
 	int *target = arg;
 
 	from--;
-	++*(aw_yield() < 0 ? &from : target);
+	++*(aw_sleep(0.02) < 0 ? &from : target);
 	return aw_check();
 }
 
@@ -42,13 +42,15 @@ two_transfers(void *arg)
 	return aw_gather(both, AW_LENGTH(both));
 }
 
+/* Moment n: n / 8 hundredths of a second, then n % 8 turns of the others. */
 static int
 cancelled_anywhere(void *arg)
 {
 	for (int n = 0, status = -1; status != 0; n++) {
 		struct aw_task *task = aw_spawn("transfer", transfer, arg);
 
-		for (int i = 0; i < n; i++)
+		AW_TRY(aw_sleep(n / 8 * 0.01));
+		for (int i = 0; i < n % 8; i++)
 			AW_TRY(aw_yield());
 		aw_cancel(task, "torture");
 		AW_TRY(aw_join(task, &status));

@@ -137,7 +137,7 @@ void aw__describe_state(struct aw__sink *sink, const struct aw_task *task,
 			double now);
 /* ", cancelled: why, by 'a' at file:line", or nothing. */
 void aw__describe_cancel(struct aw__sink *sink, const struct aw_scope *scope);
-/* Whom a task waits for, as far as that is one task; or NULL. */
+/* Whom a task waits for; one of them, if there are several; or NULL. */
 const struct aw_task *aw__waited_for(const struct aw_task *task);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <await/limiter.h>
 #include <await/sync.h>
 
 #include "pool_private.h"
@@ -78,14 +79,64 @@ waits_for(const struct aw_task *task, const char *what)
 	       strcmp(task->wait->what, what) == 0;
 }
 
+/* Is it still the task that took the lock? Its block outlives it. */
+static const struct aw_task *
+holder(const struct aw_task *task, uint64_t id)
+{
+	return task && task->id == id ? task : NULL;
+}
+
+static const struct aw_task *
+writer_of(const struct aw_rwlock *lock)
+{
+	return holder(lock->writer, lock->writer_id);
+}
+
+static const struct aw_task *
+first_borrower(const struct aw_limiter *limiter)
+{
+	const struct aw_borrow *borrow = limiter->borrowers;
+
+	return borrow ? holder(borrow->task, borrow->serial) : NULL;
+}
+
+/* One of those that have not ended; the scopes of the owner lie between. */
+static const struct aw_task *
+child_of(const struct aw_group *group)
+{
+	const struct aw_scope *at = group->scope.child;
+
+	while (at && !(at->task && at->task->group == group &&
+		       at == &at->task->base))
+		at = at->next;
+	return at ? at->task : NULL;
+}
+
+static bool
+waits_for_group(const struct aw_task *task)
+{
+	return waits_for(task, "children of a group") ||
+	       waits_for(task, "a child of a group") ||
+	       waits_for(task, "a child's start") ||
+	       waits_for(task, "a place in a group");
+}
+
 const struct aw_task *
 aw__waited_for(const struct aw_task *task)
 {
+	const void *object = task->wait ? task->wait->object : NULL;
+	const struct aw_mutex *mutex = object;
+
 	if (waits_for(task, "a task"))
-		return task->wait->object;
+		return object;
 	if (waits_for(task, "a mutex"))
-		return ((const struct aw_mutex *)task->wait->object)->owner;
-	return NULL;
+		return holder(mutex->owner, mutex->owner_id);
+	if (waits_for(task, "a lock, to read") ||
+	    waits_for(task, "a lock, to write"))
+		return writer_of(object);
+	if (waits_for(task, "a place of a limiter"))
+		return first_borrower(object);
+	return waits_for_group(task) ? child_of(object) : NULL;
 }
 
 static void
@@ -94,18 +145,16 @@ describe_object(struct aw__sink *sink, const struct aw_task *task)
 	const struct aw_task *other = aw__waited_for(task);
 	const void *object = task->wait->object;
 
-	if (waits_for(task, "a mutex") && other)
-		aw__sink_add(sink, " %p held by '%s'", object, other->name);
-	else if (other)
+	if (waits_for(task, "a task"))
 		aw__sink_add(sink, " '%s'", other->name);
-	else if (waits_for(task, "children of a group") ||
-		 waits_for(task, "a child of a group") ||
-		 waits_for(task, "a place in a group"))
+	else if (waits_for_group(task))
 		aw__sink_add(sink, " '%s'",
 			     ((const struct aw_scope *)object)->name);
 	else if (waits_for(task, "a member of a pool"))
 		aw__sink_add(sink, " '%s'",
 			     ((const struct aw_pool *)object)->name);
+	else if (other)
+		aw__sink_add(sink, " %p held by '%s'", object, other->name);
 	else if (object)
 		aw__sink_add(sink, " %p", object);
 }

@@ -2,6 +2,7 @@
 /* lib/debug.c: when nobody can wake anybody, and when somebody can. */
 #include <await/debug.h>
 #include <await/driver.h>
+#include <await/limiter.h>
 #include <ev.h>
 #include <pthread.h>
 
@@ -95,6 +96,75 @@ START_TEST(mutexes_taken_crosswise_name_who_holds_them)
 	ck_assert_said("held by 'down'");
 	ck_assert_said("held by 'up'");
 	ck_assert_said(", which waits for '");
+}
+END_TEST
+
+static struct aw_rwlock rwlock;
+static struct aw_limiter limiter = AW_LIMITER_INIT(1);
+
+static int
+writes_then_borrows(void *arg)
+{
+	struct aw_borrow mine = { 0 };
+
+	(void)arg;
+	AW_TRY(aw_rwlock_write(&rwlock));
+	AW_HELD(&rwlock);
+	AW_TRY(aw_yield());
+	AW_TRY(aw_limiter_borrow(&limiter, &mine));
+	AW_HELD(&mine);
+	return 0;
+}
+
+static int
+reads(void *arg)
+{
+	(void)arg;
+	AW_TRY(aw_rwlock_read(&rwlock));
+	AW_HELD(&rwlock);
+	return 0;
+}
+
+/* Borrows, and waits for a child that waits for the lock. */
+static int
+borrows_then_reads(void *arg)
+{
+	struct aw_borrow mine = { 0 };
+	AW_GROUP(group);
+	AW_SCOPE(between);
+
+	(void)arg;
+	AW_TRY(aw_limiter_borrow(&limiter, &mine));
+	AW_HELD(&mine);
+	AW_TRY(aw_yield());
+	AW_TRY(aw_go(&group, reads, NULL));
+	return aw_group_wait(&group);
+}
+
+static int
+waits_through_three(void *arg)
+{
+	AW_GROUP(group);
+
+	(void)arg;
+	AW_TRY(aw_go(&group, writes_then_borrows, NULL, .name = "writer"));
+	AW_TRY(aw_go(&group, borrows_then_reads, NULL, .name = "borrower"));
+	return aw_group_wait(&group);
+}
+
+static int
+run_three(void)
+{
+	return deadlocks(waits_through_three);
+}
+
+START_TEST(locks_limiters_and_groups_are_followed)
+{
+	ck_assert(ended(in_child(true, run_three), 0));
+	ck_assert_said(" held by 'writer'");
+	ck_assert_said(" held by 'borrower'");
+	ck_assert_said("await: 'reads' waits for 'writer', which waits for "
+		       "'borrower', which waits for 'reads'\n");
 }
 END_TEST
 
@@ -329,6 +399,7 @@ deadlock_suite(void)
 	tcase_add_test(t,
 		       two_tasks_that_join_each_other_are_told_with_the_circle);
 	tcase_add_test(t, mutexes_taken_crosswise_name_who_holds_them);
+	tcase_add_test(t, locks_limiters_and_groups_are_followed);
 	tcase_add_test(t, a_wait_that_nobody_can_end_is_a_deadlock_of_one);
 	tcase_add_test(t, who_cannot_be_cancelled_out_of_it_ends_the_process);
 	suite_add_tcase(suite, t);

@@ -19,6 +19,15 @@ aw__copy_text(char *to, size_t size, const char *from)
 	to[n] = '\0';
 }
 
+int
+aw__option_check(const char *call, const char *option, double value)
+{
+	if (value >= 0 || value == AW_NONE)
+		return 0;
+	return aw_fail(-EINVAL, "%s: .%s = %g: 0 or more are possible, AW_NONE "
+		       "and AW_FOREVER", call, option, value);
+}
+
 const char *
 aw_error_name(int r)
 {

@@ -110,6 +110,8 @@ aw_gather_with(struct aw_call *calls, size_t n,
 
 	r = preset(calls, n);
 	if (r == 0)
+		r = aw__option_check("aw_gather", "limit", (double)o->limit);
+	if (r == 0)
 		r = aw__enter(&self);
 	if (r == 0)
 		r = prepare(self, n);

@@ -157,9 +157,12 @@ go(struct aw_group *group, const struct start *start)
 		return aw__no_task("aw_go");
 	if (!start->fn)
 		return aw_fail(-EINVAL, "aw_go: no function to call");
-	if (start->options->stack < 0)
-		return aw_fail(-EINVAL, "aw_go: .stack must not be negative");
-	r = check_open(self, group);
+	r = aw__stack_check("aw_go", start->options->stack);
+	if (r == 0)
+		r = aw__option_check("AW_GROUP", "limit",
+				     (double)group->options.limit);
+	if (r == 0)
+		r = check_open(self, group);
 	if (r < 0)
 		return r;
 	r = aw__enter(&self);

@@ -261,6 +261,17 @@ check_descriptors(int n)
 	return r;
 }
 
+static int
+check_options(const struct aw_run_options *o)
+{
+	int r = aw__option_check("a loop", "grace", o->grace);
+
+	if (r == 0)
+		r = aw__option_check("a loop", "max_tasks",
+				     (double)o->max_tasks);
+	return r < 0 ? r : aw__stack_check("a loop", o->stack);
+}
+
 /* A loop whose descriptors are open. */
 static int
 make(struct aw_loop **ret, struct ev_loop *ev,
@@ -276,6 +287,11 @@ make(struct aw_loop **ret, struct ev_loop *ev,
 	if (!l)
 		return aw_fail(-ENOMEM, "no memory for a loop");
 	copy_options(l, options);
+	r = check_options(&l->options);
+	if (r < 0) {
+		aw__free(l);
+		return r;
+	}
 	l->mark = aw_fork_mark();
 	l->own = !ev;
 	l->ev = ev ? ev : ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);

@@ -33,6 +33,25 @@ seconds_or(double value, double otherwise)
 	return value > 0 && value < AW_FOREVER ? value : AW__NEVER;
 }
 
+static int
+check_numbers(const struct aw_pool_options *o)
+{
+	static const char *const names[] = {
+		"max", "min", "max_opening", "max_waiters", "acquire", "open",
+		"clean", "idle", "lifetime", "check", "leak"
+	};
+	const double values[] = {
+		(double)o->max, (double)o->min, (double)o->max_opening,
+		(double)o->max_waiters, o->acquire, o->open, o->clean,
+		o->idle, o->lifetime, o->check, o->leak
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < AW_LENGTH(values) && r == 0; i++)
+		r = aw__option_check("aw_pool_open", names[i], values[i]);
+	return r;
+}
+
 static void
 set_options(struct aw_pool *pool, const struct aw_pool_options *o)
 {
@@ -106,7 +125,9 @@ aw_pool_open_with(struct aw_pool **ret, const struct aw_pool_type *type,
 		memcpy(&o, options, options->size < sizeof o ? options->size
 							     : sizeof o);
 	set_options(pool, &o);
-	r = check_options(pool, type);
+	r = check_numbers(&o);
+	if (r == 0)
+		r = check_options(pool, type);
 	if (r == 0) {
 		pool->type = type;
 		pool->arg = arg;

@@ -35,7 +35,23 @@ seconds(double value, double otherwise)
 	return value == 0 ? otherwise : value > 0 ? value : 0;
 }
 
-static void
+static int
+check_options(const struct aw_retry_options *o)
+{
+	static const char *const names[] = {
+		"attempts", "base", "cap", "each", "total"
+	};
+	const double values[] = {
+		(double)o->attempts, o->base, o->cap, o->each, o->total
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < AW_LENGTH(values) && r == 0; i++)
+		r = aw__option_check("aw_retry", names[i], values[i]);
+	return r;
+}
+
+static int
 read_options(struct retry *retry, const struct aw_retry_options *options)
 {
 	struct aw_retry_options o = { 0 };
@@ -43,6 +59,8 @@ read_options(struct retry *retry, const struct aw_retry_options *options)
 	if (options)
 		memcpy(&o, options, options->size < sizeof o ? options->size
 							     : sizeof o);
+	if (check_options(&o) < 0)
+		return -EINVAL;
 	retry->attempts = o.attempts == 0 ? 5
 		: o.attempts < 0 ? 1
 		: o.attempts >= AW_FOREVER ? 0 : o.attempts;
@@ -55,6 +73,7 @@ read_options(struct retry *retry, const struct aw_retry_options *options)
 	retry->begin = aw_now();
 	retry->end = o.total > 0 && o.total < AW_FOREVER
 		? retry->begin + o.total : AW__NEVER;
+	return 0;
 }
 
 /* --- The budget -------------------------------------------------------- */
@@ -174,7 +193,9 @@ aw_retry_with(int (*fn)(void *arg), void *arg,
 		return r;
 	if (!fn)
 		return aw_fail(-EINVAL, "aw_retry: no function to call");
-	read_options(&retry, options);
+	r = read_options(&retry, options);
+	if (r < 0)
+		return r;
 	deposit(retry.budget);
 	for (;;) {
 		double pause;

@@ -384,6 +384,8 @@ struct aw_task *aw__task_new(struct aw_loop *loop, const char *name,
 			     int (*fn)(void *), void *arg, size_t stack,
 			     struct aw_scope *parent, unsigned flags,
 			     double deadline, const char *site);
+/* An option .stack: fails with -EINVAL. */
+int aw__stack_check(const char *call, int64_t stack);
 void aw__task_start(struct aw_task *task);
 void aw__task_start_now(struct aw_task *self, struct aw_task *task);
 void aw__task_finish(struct aw_task *task);
@@ -434,6 +436,8 @@ void aw__failure_fini(struct aw__failure *failure);
 struct aw__reason *aw__reason_new(const char *text, const char *site);
 struct aw__reason *aw__reason_ref(struct aw__reason *reason);
 void aw__reason_unref(struct aw__reason *reason);
+/* A number of seconds or things. Fails with -EINVAL, also for NaN. */
+int aw__option_check(const char *call, const char *option, double value);
 void aw__copy_text(char *to, size_t size, const char *from);
 /* Fail because there is no loop or no task here. */
 int aw__no_loop(const char *call);

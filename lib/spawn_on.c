@@ -67,10 +67,11 @@ aw_spawn_on_with(struct aw_loop *loop, const char *name,
 	const struct aw_spawn_on_options *o = options ? options : &defaults;
 	struct note *note;
 
-	if (!loop || !name || !fn || o->stack < 0)
+	if (!loop || !name || !fn)
 		return aw_fail(-EINVAL, "aw_spawn_on: a loop, a name and a "
-			       "function are needed, and .stack must not be "
-			       "negative");
+			       "function are needed");
+	if (aw__stack_check("aw_spawn_on", o->stack) < 0)
+		return -EINVAL;
 	note = aw__malloc(sizeof *note);
 	if (!note)
 		return aw_fail(-ENOMEM, "aw_spawn_on: no memory");

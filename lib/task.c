@@ -18,6 +18,7 @@
 #include "runtime.h"
 
 #define TASKS_PER_SLAB 64
+#define STACK_MAX ((int64_t)1 << 48)	/* no address space is larger */
 
 struct aw__slab_of_tasks {
 	struct aw__slab_of_tasks *next;
@@ -156,6 +157,15 @@ tell_gap(struct aw_loop *loop)
 	loop->counts.told_gap = true;
 }
 
+int
+aw__stack_check(const char *call, int64_t stack)
+{
+	if (stack >= 0 && stack <= STACK_MAX)
+		return 0;
+	return aw_fail(-EINVAL, "%s: .stack = %lld: 0 to 256 TiB are possible",
+		       call, (long long)stack);
+}
+
 /* A task with its stack, not yet on any queue; NULL with a failure set. */
 struct aw_task *
 aw__task_new(struct aw_loop *loop, const char *name, int (*fn)(void *),
@@ -176,8 +186,9 @@ aw__task_new(struct aw_loop *loop, const char *name, int (*fn)(void *),
 		stack = (size_t)loop->options.stack;
 	if (aw__stack_get(&loop->stacks, stack, &task->stack) < 0) {
 		aw__task_free(task);
-		aw_fail(-ENOMEM, "no memory for a stack of task '%s': lower "
-			".max_tasks, or raise vm.max_map_count", name);
+		aw_fail(-ENOMEM, "no memory for a stack of %zu KiB of task "
+			"'%s': lower .stack or .max_tasks, or raise "
+			"vm.max_map_count", stack / 1024, name);
 		return NULL;
 	}
 	aw__copy_text(task->name, sizeof task->name, name);
@@ -212,11 +223,12 @@ aw_spawn_with(const char *name, int (*fn)(void *arg), void *arg,
 		aw__no_loop("aw_spawn");
 		return NULL;
 	}
-	if (!name || !fn || o->stack < 0) {
-		aw_fail(-EINVAL, "aw_spawn: a name and a function are needed, "
-			"and .stack must not be negative");
+	if (!name || !fn) {
+		aw_fail(-EINVAL, "aw_spawn: a name and a function are needed");
 		return NULL;
 	}
+	if (aw__stack_check("aw_spawn", o->stack) < 0)
+		return NULL;
 	if (o->eager && aw__self() &&
 	    aw__may_wait(aw__self(), "an eager start") < 0)
 		return NULL;

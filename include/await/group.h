@@ -169,7 +169,8 @@ AW_API void aw_group_leave(struct aw_group *group);
  *
  * Return: 0; the code of the child that failed the group, with its detail;
  * -ECANCELED; -ETIME; -ETIMEDOUT (a budget); AW_ECLOSED (joined or stopped);
- * -EAGAIN (.max_tasks); -ENOMEM; -EDEADLK; -EINVAL (no @fn); AW_EUSAGE.
+ * -EAGAIN (.max_tasks); -ENOMEM; -EDEADLK; -EINVAL (no @fn;
+ * .stack; the group's .limit); AW_EUSAGE.
  * Lifetime: @arg must live until the group has been joined.
  * Context: task.
  * Source: our own.

@@ -88,7 +88,7 @@ struct aw_run_options {
  * Blocks the thread, not a task; must not be called inside a task.
  *
  * Return: the value of @fn; -EDEADLK (called in a task); -EBUSY (this thread
- * has a loop); -ENOMEM; -EMFILE and other errors of making the loop;
+ * has a loop); -EINVAL (@options); -ENOMEM; -EMFILE and other errors of making the loop;
  * AW_ELEAK with .check_leaks; -EDEADLK under AWAIT_DEBUG when tasks wait and
  * nothing is left that could wake one.
  * Lifetime: @arg and @options are used until it returns.
@@ -184,8 +184,8 @@ AW_API struct aw_loop *aw_loop_here(void);
  * @ret: new; end it with aw_detach()
  * @options: may be NULL; .grace and .no_signals have no meaning here
  *
- * Return: 0; -EBUSY (this thread has a loop); -EINVAL (no @ev); -EMFILE;
- * -ENFILE; -ENOMEM.
+ * Return: 0; -EBUSY (this thread has a loop); -EINVAL (no @ev; @options);
+ * -EMFILE; -ENFILE; -ENOMEM.
  * Lifetime: @ev must outlive it.
  * Context: outside (this thread has no loop yet).
  * Source: libev manual.
@@ -217,7 +217,8 @@ AW_API int aw_detach(struct aw_loop *loop, double seconds);
  * @fn: called once, on that loop's stack, in the order of posting
  * @arg: handed to @fn
  *
- * Return: 0; -ENOMEM; AW_ECLOSED (the loop is ending); AW_EFORK.
+ * Return: 0; -EINVAL (no @loop, no @fn); -ENOMEM; AW_ECLOSED (the loop is
+ * ending); AW_EFORK.
  * Lifetime: @arg must live until @fn ran.
  * Context: any thread.
  * Source: libev manual, ev_async.

@@ -349,7 +349,7 @@ sends(void *arg)
 {
 	static const char huge[] = "huge";
 	bool is_huge = strcmp(aw_task_name(NULL), huge) == 0;
-	int r = aw_go(arg, give, NULL, .stack = is_huge ? INT64_MAX / 2 : 0);
+	int r = aw_go(arg, give, NULL, .stack = is_huge ? (int64_t)1 << 48 : 0);
 
 	note("%s %s", aw_task_name(NULL), name(r));
 	return 0;

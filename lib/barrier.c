@@ -45,6 +45,10 @@ aw_barrier_wait(struct aw_barrier *barrier)
 
 	if (r < 0)
 		return r;
+	if (barrier->parties < 1)
+		return aw_fail(-EINVAL, "aw_barrier_wait: %lld parties: at "
+			       "least one is needed: AW_BARRIER_INIT(n)",
+			       (long long)barrier->parties);
 	if (all_here(barrier)) {
 		open_it(barrier);
 		return 1;

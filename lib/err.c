@@ -12,8 +12,14 @@
 void
 aw__copy_text(char *to, size_t size, const char *from)
 {
-	size_t n = from ? strnlen(from, size - 1) : 0;
+	size_t n = from ? strnlen(from, size - 1) : 0, cut = n;
 
+	/* A character of UTF-8 is cut before it and not within. */
+	if (n == size - 1)
+		while (cut > 0 && n - cut < 4 && (from[cut] & 0xC0) == 0x80)
+			cut--;
+	if (cut < n && (from[cut] & 0xC0) != 0x80)
+		n = cut;
 	if (n > 0)
 		memcpy(to, from, n);
 	to[n] = '\0';

@@ -23,6 +23,9 @@ aw_post(struct aw_loop *loop, void (*fn)(void *arg), void *arg)
 	struct aw__post *post;
 	bool closed;
 
+	if (!loop || !fn)
+		return aw_fail(-EINVAL, "aw_post: a loop and a function are "
+			       "needed");
 	if (is_inherited(loop))
 		return aw_fail(AW_EFORK, "aw_post: the loop belongs to the "
 			       "parent process");

@@ -146,8 +146,8 @@ aw_sem_release(struct aw_sem *sem)
 void
 aw_sem_release_n(struct aw_sem *sem, int64_t n)
 {
-	if (n > 0)
-		sem->permits += n;
+	if (n > 0 && __builtin_add_overflow(sem->permits, n, &sem->permits))
+		sem->permits = INT64_MAX;
 	grant(sem);
 }
 

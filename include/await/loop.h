@@ -200,7 +200,8 @@ AW_API AW_MUST_CHECK int aw_attach_with(struct ev_loop *ev,
  * @loop: from aw_attach(); gone afterwards
  * @seconds: how long handed-over work may take
  *
- * Runs the libev loop until the tasks have ended.
+ * Runs the libev loop until the tasks have ended: one that waits in an
+ * AW_SHIELD() without end holds it for as long.
  *
  * Return: 0; -EDEADLK (called in a task or in a callback of the loop: the
  * loop stays attached); AW_EUSAGE (another thread's).

@@ -148,8 +148,8 @@ struct aw_pool_stats {
  * Starts the pool's janitor.
  *
  * Return: 0; -EINVAL (@options: no numbers, .max below 1, .min above
- * .max); -ENOMEM; AW_EUSAGE (no
- * loop on this thread).  On failure fini is not called.
+ * .max); -ENOMEM; AW_EUSAGE (no loop on this thread).  On failure fini is not
+ * called.
  * Lifetime: @arg is the pool's until fini.
  * Context: task, loop callback.
  * Source: our own.

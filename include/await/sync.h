@@ -169,7 +169,7 @@ AW_API AW_AWAITS AW_MUST_CHECK int aw_sem_acquire_n(struct aw_sem *sem,
 /**
  * aw_sem_release_n - give several permits back
  * @sem: the semaphore; more may be given than were taken
- * @n: 0 and negative: none
+ * @n: 0 and negative: none; there are never more than INT64_MAX
  *
  * Return: nothing.
  * Context: task, loop callback.
@@ -348,8 +348,8 @@ AW_API void aw_rwlock_unlock(struct aw_rwlock *lock);
  * Awaits; cancel point.  One that is interrupted has not come: the others
  * wait on for another.
  *
- * Return: 1 (the last, who did not wait); 0; -ECANCELED; -ETIME; -ETIMEDOUT
- * (a budget); -EDEADLK; AW_EUSAGE; -ENOMEM.
+ * Return: 1 (the last, who did not wait); 0; -EINVAL (fewer than one party);
+ * -ECANCELED; -ETIME; -ETIMEDOUT (a budget); -EDEADLK; AW_EUSAGE; -ENOMEM.
  * Lifetime: @barrier must outlive the wait.
  * Context: task.
  * Source: POSIX, pthread_barrier_wait.

@@ -26,7 +26,8 @@ struct aw_spawn_options {
 	struct aw_named *named;
 	int64_t stack;		/* usable bytes (0: the loop's) */
 	double deadline;	/* absolute, of aw_now(); 0 = none */
-	bool eager;		/* runs at once, until its first wait */
+	bool eager;		/* runs at once, until its first wait; from
+				 * outside a task: as without it */
 	void *spare[4];
 };
 

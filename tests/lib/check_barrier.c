@@ -120,13 +120,15 @@ alone(void *arg)
 	note("%s", name(aw_barrier_wait(&barrier)));
 	barrier.parties = 0;
 	note("%s", name(aw_barrier_wait(&barrier)));
+	barrier.parties = -1;
+	note("%s", name(aw_barrier_wait(&barrier)));
 	return 0;
 }
 
-START_TEST(a_barrier_for_one_never_waits)
+START_TEST(a_barrier_for_one_never_waits_and_for_none_is_refused)
 {
 	ck_assert_int_eq(run(alone), 0);
-	ck_assert_str_eq(noted, "got; got; ");
+	ck_assert_str_eq(noted, "got; EINVAL; EINVAL; ");
 	ck_assert_int_eq(aw_barrier_wait(&barrier), AW_EUSAGE);
 }
 END_TEST
@@ -258,7 +260,8 @@ main(void)
 		       all_go_on_when_the_last_has_come_and_it_begins_anew);
 	tcase_add_test(basic, one_that_was_cancelled_has_not_come);
 	tcase_add_test(basic, the_count_stays_right_after_a_cancel);
-	tcase_add_test(basic, a_barrier_for_one_never_waits);
+	tcase_add_test(basic,
+		       a_barrier_for_one_never_waits_and_for_none_is_refused);
 	tcase_add_test(basic, the_sizes_do_not_change);
 	tcase_add_test(once_case, it_is_done_once_and_the_others_wait_for_it);
 	tcase_add_test(once_case, after_a_failure_the_next_one_tries_again);

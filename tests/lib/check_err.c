@@ -324,6 +324,40 @@ START_TEST(the_size_does_not_change)
 }
 END_TEST
 
+static int
+is_named(void *arg)
+{
+	(void)arg;
+	return (int)strlen(aw_task_name(NULL));
+}
+
+static int
+names_tasks(void *arg)
+{
+	char text[100];
+	int n, length = 0;
+
+	(void)arg;
+	for (n = 58; n < 66; n++) {	/* a character of 4 bytes at each */
+		memset(text, 'x', sizeof text);
+		memcpy(text + n, "\xF0\x9F\x90\x98", 5);
+		AW_TRY(aw_join(aw_spawn(text, is_named, NULL), &length));
+		note("%d", length);
+	}
+	memset(text, 0x80, sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	AW_TRY(aw_join(aw_spawn(text, is_named, NULL), &length));
+	note("%d", length);
+	return 0;
+}
+
+START_TEST(a_long_name_is_cut_between_characters)
+{
+	ck_assert_int_eq(run_tasks(names_tasks, NULL), 0);
+	ck_assert_str_eq(noted, "62; 63; 60; 61; 62; 63; 63; 63; 63; ");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -348,6 +382,7 @@ main(void)
 		       a_bare_code_of_main_replaces_what_it_had_handled);
 	tcase_add_test(detail, perror_prints_and_passes_the_code_on);
 	tcase_add_test(detail, a_thread_takes_its_detail_along);
+	tcase_add_test(detail, a_long_name_is_cut_between_characters);
 	tcase_add_test(detail, the_size_does_not_change);
 	suite_add_tcase(suite, names);
 	suite_add_tcase(suite, detail);

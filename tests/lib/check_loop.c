@@ -294,6 +294,22 @@ START_TEST(the_sizes_do_not_change)
 }
 END_TEST
 
+static int
+posts_nothing(void *arg)
+{
+	(void)arg;
+	note("%s", name(aw_post(aw_loop_here(), NULL, NULL)));
+	note("%s", name(aw_post(NULL, count_post, NULL)));
+	return aw_yield();
+}
+
+START_TEST(a_post_of_nothing_or_to_nobody_is_refused)
+{
+	ck_assert_int_eq(run_tasks(posts_nothing, NULL), 0);
+	ck_assert_str_eq(noted, "EINVAL; EINVAL; ");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -310,6 +326,7 @@ main(void)
 	tcase_add_test(basic, the_sizes_do_not_change);
 	tcase_add_test(threads, posts_from_a_thread_run_on_the_loop_in_order);
 	tcase_add_test(threads, posts_that_came_before_the_end_are_run);
+	tcase_add_test(threads, a_post_of_nothing_or_to_nobody_is_refused);
 	tcase_add_test(threads, each_thread_can_run_a_loop);
 	suite_add_tcase(suite, basic);
 	suite_add_tcase(suite, threads);

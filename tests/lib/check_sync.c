@@ -360,6 +360,18 @@ START_TEST(the_sizes_do_not_change)
 }
 END_TEST
 
+START_TEST(there_are_never_more_permits_than_can_be_counted)
+{
+	struct aw_sem most = AW_SEM_INIT(INT64_MAX - 1);
+
+	aw_sem_release(&most);
+	aw_sem_release(&most);
+	ck_assert_int_eq(most.permits, INT64_MAX);
+	aw_sem_release_n(&most, INT64_MAX);
+	ck_assert_int_eq(most.permits, INT64_MAX);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -384,6 +396,8 @@ main(void)
 		       a_deadline_ends_each_wait_and_says_for_what_it_was);
 	tcase_add_test(limits, outside_a_task_nothing_waits);
 	tcase_add_test(limits, waiting_allocates_nothing);
+	tcase_add_test(limits,
+		       there_are_never_more_permits_than_can_be_counted);
 	tcase_add_test(limits, the_sizes_do_not_change);
 	suite_add_tcase(suite, basic);
 	suite_add_tcase(suite, cancel);

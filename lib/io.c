@@ -212,20 +212,12 @@ aw_fd_new(struct aw_fd **ret, int fd)
 	return 0;
 }
 
-/* In a child of fork() what was inherited may be set aside. */
-static bool
-is_elsewhere(const struct aw_fd *handle, const char *call)
-{
-	return handle->loop->mark == aw_fork_mark() &&
-	       aw__is_elsewhere(handle->loop, call);
-}
-
 void
 aw_fd_set(struct aw_fd *handle, int fd)
 {
 	int i;
 
-	if (is_elsewhere(handle, "aw_fd_set"))
+	if (aw__is_foreign(handle->loop, "aw_fd_set"))
 		return;
 	handle->number = fd;
 	for (i = 0; i < 2; i++) {
@@ -254,7 +246,7 @@ aw_fd_free(struct aw_fd *handle)
 {
 	int i;
 
-	if (!handle || is_elsewhere(handle, "aw_fd_free"))
+	if (!handle || aw__is_foreign(handle->loop, "aw_fd_free"))
 		return;
 	set_watched(handle, 0);
 	for (i = 0; i < 2; i++) {
@@ -380,7 +372,7 @@ aw_fd_watch(struct aw_fd *handle, int events,
 {
 	int i;
 
-	if (is_elsewhere(handle, "aw_fd_watch"))
+	if (aw__is_foreign(handle->loop, "aw_fd_watch"))
 		return;
 	handle->fn = fn;
 	handle->arg = arg;

@@ -324,8 +324,8 @@ aw_attach_with(struct ev_loop *ev, struct aw_loop **ret,
 int
 aw_detach(struct aw_loop *loop, double seconds)
 {
-	if (loop->mark == aw_fork_mark() && loop != aw__loop)
-		return aw__misuse_thread(loop, "aw_detach");
+	if (aw__is_foreign(loop, "aw_detach"))
+		return AW_EUSAGE;
 	if (aw__self() || ev_depth(loop->ev) > 0)
 		return aw_fail(-EDEADLK, "aw_detach: called inside the loop: "
 			       "call it after ev_run() returned");

@@ -304,6 +304,15 @@ aw__is_elsewhere(const struct aw_loop *loop, const char *call)
 	       aw__misuse_thread(loop, call) < 0;
 }
 
+/* The same; in a child of fork() what was inherited may be set aside. */
+static inline bool
+aw__is_foreign(const struct aw_loop *loop, const char *call)
+{
+	return __builtin_expect(loop != aw__loop, 0) &&
+	       loop->mark == aw_fork_mark() &&
+	       aw__misuse_thread(loop, call) < 0;
+}
+
 /* clock.c: the monotonic clock, or the test clock's. */
 double aw__now(const struct aw_loop *loop);
 

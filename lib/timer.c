@@ -172,9 +172,8 @@ aw_timer_start(struct aw_timer *timer, double at, void (*fn)(void *arg),
 {
 	if (!aw__loop)
 		return aw__no_loop("aw_timer_start");
-	if (timer->place != 0 && timer->loop != aw__loop &&
-	    timer->loop->mark == aw_fork_mark())
-		return aw__misuse_thread(timer->loop, "aw_timer_start");
+	if (timer->place != 0 && aw__is_foreign(timer->loop, "aw_timer_start"))
+		return AW_EUSAGE;
 	aw_timer_stop(timer);
 	timer->at = at;
 	timer->fn = fn;
@@ -185,9 +184,7 @@ aw_timer_start(struct aw_timer *timer, double at, void (*fn)(void *arg),
 void
 aw_timer_stop(struct aw_timer *timer)
 {
-	/* In a child of fork() an inherited one may be set aside. */
 	if (timer->place != 0 &&
-	    (timer->loop->mark != aw_fork_mark() ||
-	     !aw__is_elsewhere(timer->loop, "aw_timer_stop")))
+	    !aw__is_foreign(timer->loop, "aw_timer_stop"))
 		aw__timer_remove(timer->loop, timer);
 }

@@ -88,9 +88,9 @@ struct aw_run_options {
  * Blocks the thread, not a task; must not be called inside a task.
  *
  * Return: the value of @fn; -EDEADLK (called in a task); -EBUSY (this thread
- * has a loop); -EINVAL (@options); -ENOMEM; -EMFILE and other errors of making the loop;
- * AW_ELEAK with .check_leaks; -EDEADLK under AWAIT_DEBUG when tasks wait and
- * nothing is left that could wake one.
+ * has a loop); -EINVAL (@options); -ENOMEM; -EMFILE and other errors of making
+ * the loop; AW_ELEAK with .check_leaks; -EDEADLK under AWAIT_DEBUG when tasks
+ * wait and nothing is left that could wake one.
  * Lifetime: @arg and @options are used until it returns.
  * Context: outside.
  * Source: libev manual, ev_loop_new, ev_run.

@@ -311,7 +311,7 @@ run_leaves_group_failure(void)
 	return run_tasks(leaves_group_failure, NULL) == AW_ECANCELED ? 0 : 1;
 }
 
-START_TEST(the_error_of_a_child_is_told_if_the_group_is_left_before)
+START_TEST(the_error_of_a_child_is_told_if_its_group_is_left)
 {
 	ck_assert(ended(in_child(true, run_leaves_group_failure), 0));
 	ck_assert_said("nobody asked for the error of task 'child' from ");
@@ -443,7 +443,7 @@ debug_suite(void)
 	tcase_add_test(t, who_cleans_up_hears_nothing);
 	tcase_add_test(
 	    t,
-		       the_error_of_a_child_is_told_if_the_group_is_left_before);
+		       the_error_of_a_child_is_told_if_its_group_is_left);
 	tcase_add_test(
 	    t, the_error_of_a_released_task_is_told_unless_somebody_takes_it);
 	suite_add_tcase(suite, t);

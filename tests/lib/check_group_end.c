@@ -166,7 +166,7 @@ wins_before_it_is_asked(void *arg)
 	return aw_check();
 }
 
-START_TEST(with_first_an_early_failure_does_not_hide_the_success)
+START_TEST(with_first_an_early_failure_hides_no_success)
 {
 	ck_assert_int_eq(run_tasks(wins_before_it_is_asked, NULL), 0);
 	ck_assert_str_eq(noted, "a ok; b ok; ECANCELED; go ECLOSED; "
@@ -354,7 +354,7 @@ main(void)
 	suite_add_tcase(suite, t);
 	t = tcase_create("reports");
 	tcase_add_test(t, with_first_the_winner_is_reported_after_a_failure);
-	tcase_add_test(t, with_first_an_early_failure_does_not_hide_the_success);
+	tcase_add_test(t, with_first_an_early_failure_hides_no_success);
 	tcase_add_test(t, a_stopped_group_reports_every_child);
 	tcase_add_test(t, what_is_unread_can_be_read_after_the_join);
 	tcase_add_test(t, a_deadline_ends_the_wait_for_a_report_unless_all_end);

@@ -283,9 +283,9 @@ watch_there(void *arg)
 static int
 wait_fd_there(void *arg)
 {
-	const struct stranger *s = arg;
+	struct aw_fd *fd = ((struct stranger *)arg)->fd;
 
-	return aw_fd_wait(s->fd, AW_FD_READ, "", NULL) == AW_EUSAGE ? 0 : 1;
+	return aw_fd_wait(fd, AW_FD_READ, "", NULL) == AW_EUSAGE ? 0 : 1;
 }
 
 static int
@@ -297,19 +297,12 @@ free_fd_there(void *arg)
 	return 0;
 }
 
-static void
-on_time(void *arg)
-{
-	(void)arg;
-}
-
 static int
 start_timer_there(void *arg)
 {
 	struct stranger *s = arg;
-	int r = aw_timer_start(&s->timer, aw_now() + 1, on_time, NULL);
 
-	return r == AW_EUSAGE ? 0 : 1;
+	return aw_timer_start(&s->timer, 0, NULL, NULL) == AW_EUSAGE ? 0 : 1;
 }
 
 static int
@@ -381,7 +374,7 @@ meets_stranger(void *arg)
 	s->task = aw_spawn("mine", s->fn == set_there ? wait_event :
 			   s->fn == complete_there ? wait_waiter : sleep_long,
 			   s);
-	AW_TRY(aw_timer_start(&s->timer, aw_now() + 100, on_time, NULL));
+	AW_TRY(aw_timer_start(&s->timer, aw_now() + 100, NULL, NULL));
 	AW_TRY(aw_fd_new(&s->fd, STDIN_FILENO));
 	let_others_run();
 	r = meet(s);

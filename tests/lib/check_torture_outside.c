@@ -213,9 +213,9 @@ ticks(void)
 }
 
 static int (*const kinds[])(void) = {
-	waits_fd, waits_fd, selects_fd, subscribes, subscribes, broadcasts, is_rated,
-	is_rated, waits_thread, waits_thread, tells, waits_waiter, offloads,
-	waits_stop, sleeps_until, ticks
+	waits_fd, waits_fd, selects_fd, subscribes, subscribes, broadcasts,
+	is_rated, is_rated, waits_thread, waits_thread, tells, waits_waiter,
+	offloads, waits_stop, sleeps_until, ticks
 };
 
 /* --- One run ----------------------------------------------------------- */

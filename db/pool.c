@@ -141,17 +141,43 @@ seconds(double given, double fallback)
 	return given == 0 ? fallback : given;
 }
 
+/* "For ever" must be written: what is below AW_NONE, or NaN, is a slip. */
+static int
+check_numbers(const struct aw_db_options *o)
+{
+	static const char *const names[] = {
+		"min", "max", "max_waiters", "acquire", "connect", "idle",
+		"lifetime", "check_after", "cleanup", "cache", "prepare_after"
+	};
+	const double values[] = {
+		o->min, o->max, o->max_waiters, o->acquire, o->connect, o->idle,
+		o->lifetime, o->check_after, o->cleanup, o->cache,
+		o->prepare_after
+	};
+
+	for (size_t i = 0; i < AW_LENGTH(values); i++)
+		if (!(values[i] >= 0 || values[i] == AW_NONE))
+			return aw_fail(AW_EINVAL, "a pool of connections: .%s "
+				       "= %g: 0 or more are possible, AW_NONE "
+				       "and AW_FOREVER", names[i], values[i]);
+	return 0;
+}
+
 /* No zeroes are left; strings are the driver's business, but for the name. */
-static void
+static int
 settle_options(struct aw_db *db, const struct aw_db_options *given,
 	       const char *database)
 {
 	struct aw_db_options *o = &db->options;
+	int r;
 
 	memset(o, 0, sizeof(*o));
 	if (given)
 		memcpy(o, given, given->size && given->size < sizeof(*o) ?
 		       given->size : sizeof(*o));
+	r = check_numbers(o);
+	if (r < 0)
+		return r;
 	snprintf(db->name, sizeof(db->name), "%s", o->name ? o->name :
 		 database ? database : db->driver->name);
 	o->name = db->name;
@@ -167,6 +193,7 @@ settle_options(struct aw_db *db, const struct aw_db_options *given,
 	o->check_after = seconds(o->check_after, 1);
 	o->cleanup = seconds(o->cleanup, 2);
 	o->size = sizeof(*o);
+	return 0;
 }
 
 static int
@@ -197,7 +224,12 @@ aw__db_open(struct aw_db **ret, const struct aw_db_driver *driver, void *data,
 	db->data = data;
 	db->refs = 1;
 	db->fork_mark = aw_fork_mark();
-	settle_options(db, options, database);
+	r = settle_options(db, options, database);
+	if (r < 0) {
+		driver->data_free(data);
+		free(db);
+		return r;
+	}
 	db->stmts = aw__db_stmts_new(db->options.cache,
 				     db->options.prepare_after,
 				     driver->meta_free);

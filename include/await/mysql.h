@@ -63,8 +63,9 @@ struct st_mysql;
  * The function under the macro aw_mysql_open(&db, dsn, [.max ...]).  Connects
  * nothing yet, unless .min asks for it.
  *
- * Return: 0; -EINVAL (@dsn: the message names the part, never the password);
- * -ENOMEM; AW_EUSAGE (no loop on this thread).
+ * Return: 0; -EINVAL (@dsn: the message names the part, never the password;
+ * or a number of @options below AW_NONE, or NaN); -ENOMEM; AW_EUSAGE (no loop
+ * on this thread).
  * Lifetime: nothing passed is used after the return.
  * Context: task, loop callback.
  * Source: RFC 3986; MariaDB Connector/C, mysql_optionsv().

@@ -55,8 +55,9 @@ struct aw_pg_note {
  * The function under the macro aw_pg_open(&db, dsn, [.max ...]).  Connects
  * nothing yet, unless .min asks for it.
  *
- * Return: 0; -EINVAL (@dsn: the message names the part, never the password);
- * -ENOMEM; AW_EUSAGE (no loop on this thread).
+ * Return: 0; -EINVAL (@dsn: the message names the part, never the password;
+ * or a number of @options below AW_NONE, or NaN); -ENOMEM; AW_EUSAGE (no loop
+ * on this thread).
  * Lifetime: nothing passed is used after the return.
  * Context: task, loop callback.
  * Source: PostgreSQL 15 manual, 34.1.1 Connection Strings.

@@ -3,6 +3,8 @@
  * PostgreSQL: what is wrong with a DSN is said in one line, with the part and
  * the remedy, and never with the password.
  */
+#include <math.h>
+
 #include "pg_session.h"
 
 #define SECRET "s3cretpw"
@@ -11,6 +13,29 @@ struct bad {
 	const char *dsn;
 	const char *says;
 };
+
+static int
+open_odd(void *arg)
+{
+	AW_AUTO(aw_db, db);
+
+	(void)arg;
+	WANT_CODE(aw_pg_open(&db, "", .acquire = -2), AW_EINVAL);
+	WANT(strstr(aw_error_text(), ".acquire = -2"));
+	WANT_CODE(aw_pg_open(&db, "", .lifetime = (double)NAN), AW_EINVAL);
+	WANT(strstr(aw_error_text(), ".lifetime"));
+	WANT_CODE(aw_pg_open(&db, "", .cache = -5), AW_EINVAL);
+	WANT(strstr(aw_error_text(), ".cache = -5"));
+	WANT(!db);
+	return aw_pg_open(&db, "", .cache = AW_NONE, .idle = AW_FOREVER);
+}
+
+START_TEST(a_number_that_is_none_is_refused_by_its_name)
+{
+	why[0] = '\0';
+	ck_assert_msg(aw_run(open_odd, NULL) == 0, "%s", why);
+}
+END_TEST
 
 static int
 open_bad(void *arg)
@@ -230,6 +255,7 @@ main(void)
 	tcase_add_test(tc, a_wrong_password_is_refused_at_once_and_again);
 	tcase_add_loop_test(tc, a_database_that_is_not_there_is_named, 0,
 			    N_WAYS);
+	tcase_add_test(tc, a_number_that_is_none_is_refused_by_its_name);
 	tcase_add_test(tc, a_port_that_refuses_is_told_by_the_waiting_acquire);
 	tcase_add_test(tc, a_host_that_does_not_resolve_is_named);
 	tcase_add_test(tc, a_certificate_of_another_authority_is_refused);

@@ -17,7 +17,7 @@ open_pool(struct aw_db **ret, int way, const struct aw_db_options *options)
 	return -1;
 }
 
-/* -- the protocol (MariaDB Knowledge Base, "Clients/server protocol") ------- */
+/* -- the protocol (MariaDB Knowledge Base, "Clients/server protocol") ----- */
 
 #define GREETING "\x4d\0\0\0\x0a" "10.11.0-M\0" "\1\0\0\0" "abcdefgh\0" \
 	"\x09\xa2" "\x2d" "\2\0" "\x08\0" "\x15" "\0\0\0\0\0\0\0\0\0\0" \
@@ -97,7 +97,7 @@ expect(const struct fake_step *script, int want)
 	ck_assert_msg(r == 0 && !why[0], "%s (%s)", why, aw_error_name(r));
 }
 
-/* -- in an answer ----------------------------------------------------------- */
+/* -- in an answer --------------------------------------------------------- */
 
 #define ANSWER(test, want, ...) \
 	START_TEST(test) \

@@ -101,7 +101,7 @@ expect(const struct fake_step *script, const char *tls, int want)
 	} \
 	END_TEST
 
-/* -- in an answer ----------------------------------------------------------- */
+/* -- in an answer --------------------------------------------------------- */
 
 #define ANSWER(test, want, ...) \
 	START_TEST(test) \
@@ -141,7 +141,7 @@ ANSWER(two_fatal_errors_are_told_once, AW_ELOST,
 ANSWER(a_copy_that_nobody_asked_for_is_a_failure, AW_EUSAGE,
        FAKE_SEND(PARSED "W\0\0\0\7\0\0\0" READY), FAKE_HOLD)
 
-/* -- while it logs in -------------------------------------------------------- */
+/* -- while it logs in ----------------------------------------------------- */
 
 LIE(an_unknown_way_of_logging_in_is_refused, "disable", 0,
     FAKE_GULP, FAKE_SEND("R\0\0\0\x08\0\0\0\x63"), FAKE_HOLD)

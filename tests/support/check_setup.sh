@@ -61,6 +61,7 @@ says "and so it does if sudo asks and nobody can answer" \
 	setup build
 
 configure() {
+	unset CC CXX
 	cd "$tmp" && PATH=$tmp/$1 /bin/sh "$src/configure" --disable-man
 }
 

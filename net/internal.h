@@ -173,7 +173,7 @@ struct aw_http {
 	double due;			/* < 0: none */
 	struct aw__sock **socks;
 	size_t n_socks;
-	struct aw__sock *ready;
+	struct aw__sock *ready, **ready_end;	/* oldest first */
 	/* Requests. */
 	struct aw__limiter limiter;
 	struct aw_response *all, *idle;

@@ -11,17 +11,22 @@
  *	        take finished transfers out, complete their waiters
  *	        arm one timer for the next due time
  *
- * pass() runs on the loop's own stack, once a turn, however many sockets are
- * ready: no task is ever resumed in a callback of libcurl and no callback
- * suspends, and TLS needs no room on the stacks of tasks.  A task itself only
- * adds a transfer, which does no I/O (7.88.1 lib/multi.c), and takes its own
- * out again when it is interrupted, by way of the loop's stack.
+ * pass() runs on the loop's own stack, for AT_ONCE sockets; then come the
+ * tasks whose transfers ended, then the next pass().  No task is ever resumed
+ * in a callback of libcurl and no callback suspends, and TLS needs no room on
+ * the stacks of tasks.  A task itself only adds a transfer, which does no I/O
+ * (7.88.1 lib/multi.c), and takes its own out again when it is interrupted, by
+ * way of the loop's stack.
  */
 #include <stdlib.h>
 
 #include <await/time.h>
 
 #include "internal.h"
+
+/* Sockets in one pass: whose transfers end there start their next ones while
+ * all of it is in the cache. */
+#define AT_ONCE 8
 
 static void
 pass_soon(struct aw_http *http)
@@ -169,9 +174,9 @@ pass(void *arg)
 {
 	struct aw_http *http = arg;
 	struct aw__sock *sock;
-	int events;
+	int events, n = 0;
 
-	while ((sock = aw__sock_next(http, &events))) {
+	while (n++ < AT_ONCE && (sock = aw__sock_next(http, &events))) {
 		http->wished = http->wished && http->wish != 0;
 		act(http, sock->fd, events);
 	}
@@ -182,6 +187,8 @@ pass(void *arg)
 	}
 	collect(http);
 	arm(http);
+	if (http->ready)
+		pass_soon(http);
 }
 
 static int

@@ -30,10 +30,13 @@ ready_remove(struct aw__sock *sock)
 	*sock->prev = sock->next;
 	if (sock->next)
 		sock->next->prev = sock->prev;
+	else
+		sock->http->ready_end = sock->prev;
 	sock->prev = NULL;
 	sock->ready = 0;
 }
 
+/* Behind the others: not all of them have their turn in one pass. */
 static void
 ready_push(struct aw__sock *sock)
 {
@@ -41,11 +44,12 @@ ready_push(struct aw__sock *sock)
 
 	if (sock->prev)
 		return;
-	sock->next = http->ready;
-	if (sock->next)
-		sock->next->prev = &sock->next;
-	sock->prev = &http->ready;
-	http->ready = sock;
+	if (!http->ready)
+		http->ready_end = &http->ready;
+	sock->next = NULL;
+	sock->prev = http->ready_end;
+	*http->ready_end = sock;
+	http->ready_end = &sock->next;
 }
 
 /* Nothing may be said on a connection that nobody uses: end it.  libcurl

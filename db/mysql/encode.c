@@ -132,6 +132,7 @@ is_decimal(const char *text)
 	long place = -1, high = LONG_MIN, low = 0, exponent = 0;
 	const char *at = text + (*text == '-' || *text == '+');
 	size_t whole = strspn(at, "0123456789"), part = 0;
+	const char *point = at + whole;
 	char *end;
 
 	if (at[whole] == '.')
@@ -139,7 +140,8 @@ is_decimal(const char *text)
 	if (whole + part == 0 || whole + part > 10000)
 		return false;
 	place += (long)whole;
-	for (; (*at >= '0' && *at <= '9') || *at == '.'; at++) {
+	for (; (*at >= '0' && *at <= '9') ||
+	       (at == point && *at == '.'); at++) {
 		if (*at == '.')
 			continue;
 		if (*at != '0') {

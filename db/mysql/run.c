@@ -161,8 +161,11 @@ take_all_text(struct aw_my_conn *c, struct aw_call *call)
 {
 	int r = take_text(c, call, true);
 
-	while (!c->dead && mysql_more_results(c->mysql)) {
+	while (mysql_more_results(c->mysql)) {
 		int more;
+
+		if (c->dead)
+			return r < 0 ? r : aw__my_fail(c, &call->sent);
 
 		aw__my_enter(c);
 		more = mysql_next_result(c->mysql) > 0 ?

@@ -2,6 +2,8 @@
 /*
  * MariaDB: rows as they come.
  */
+#include <unistd.h>
+
 #include "my_layout.h"
 
 #include "results.h"
@@ -206,6 +208,60 @@ START_TEST(an_error_in_the_middle_of_a_stream_is_reported)
 }
 END_TEST
 
+/* Between two results of a CALL that fails at its end. */
+static int
+stop_call(void *arg)
+{
+	struct turns *t = arg;
+
+	WANT_OK(aw_sleep(0.001));
+	usleep(200000);		/* the first result is in the socket */
+	for (int i = 0; i < t->n; i++)
+		WANT_OK(aw_yield());
+	if (t->stop)
+		aw_scope_cancel(t->stop, "enough");
+	return 0;
+}
+
+static int
+called_off(struct aw_db *db, int turns)
+{
+	struct turns t = { .n = turns };
+	AW_AUTO(aw_rows, rows);
+	AW_GROUP(g);
+
+	{
+		AW_SCOPE(calling);
+		int r;
+
+		t.stop = &calling;
+		WANT_OK(aw_go(&g, stop_call, &t));
+		r = aw_db_query(db, &rows, "CALL failing_late()");
+		t.stop = NULL;
+		WANT(r == AW_ECANCELED || r == AW_ESQL);
+		WANT(!rows);
+	}
+	WANT_OK(aw_group_wait(&g));
+	return 0;
+}
+
+static int
+calls_off(struct aw_db *db)
+{
+	WANT_OK(aw_db_exec(db, NULL, "CREATE OR REPLACE PROCEDURE "
+		"failing_late() BEGIN SELECT seq, repeat('x', 1000) FROM "
+		"seq_1_to_900; DO SLEEP(0.3); SIGNAL SQLSTATE '45000'; END"));
+	for (int turns = 0; turns < 3; turns++)
+		WANT_OK(called_off(db, turns));
+	return 0;
+}
+
+START_TEST(a_call_that_is_interrupted_between_results_is_no_success)
+{
+	check_with_pool(calls_off, _i, .max = 1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -223,6 +279,9 @@ main(void)
 			    N_WAYS);
 	tcase_add_loop_test(tc, an_error_in_the_middle_of_a_stream_is_reported,
 			    0, N_WAYS);
+	tcase_add_loop_test(
+		tc, a_call_that_is_interrupted_between_results_is_no_success,
+		0, N_WAYS);
 	results_cases(tc);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);

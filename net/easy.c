@@ -102,7 +102,8 @@ on_header(char *line, size_t one, size_t n, void *arg)
 	struct aw_response *res = arg;
 
 	(void)one;
-	if (n >= 5 && memcmp(line, "HTTP/", 5) == 0)
+	if (n >= 5 && memcmp(line, "HTTP/", 5) == 0 &&
+	    (res->headers_ended || !res->header_bytes))
 		begin_headers(res);		/* hints came before */
 	else if (n <= 2)
 		res->headers_ended = true;

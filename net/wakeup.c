@@ -5,8 +5,8 @@
  * curl_multi_init() makes a pair for curl_multi_wakeup(), which we have no
  * use for, and leaves it to every program that is started (seen with 7.88.1).
  * There is neither an option nor a call that tells their numbers.  But a
- * wake-up is a byte from one to the other: the socket on which it shows is
- * one of them, and no other descriptor is touched.
+ * wake-up is a byte from one to the other: the socket on which four of them
+ * show is one of the pair, unless another thread was writing to it meanwhile.
  */
 #include <fcntl.h>
 #include <linux/sockios.h>
@@ -56,9 +56,13 @@ queued(int fd)
 static bool
 is_woken_by(CURLM *multi, int fd)
 {
-	int before = queued(fd);
+	for (int i = 0; i < 4; i++) {
+		int before = queued(fd);
 
-	return !curl_multi_wakeup(multi) && queued(fd) > before;
+		if (curl_multi_wakeup(multi) || queued(fd) <= before)
+			return false;
+	}
+	return true;
 }
 
 void

@@ -179,8 +179,8 @@ run 1 --compressed "$at/bad-gzip"
 says AW_EDECODE
 verdict "--compressed asks for compression and decodes"
 
-run 1 -m 0.2 "$at/never"
-says 'AW_ETIMEDOUT: the time limit of 0.2 s .* while waiting for the headers'
+run 1 -m 2 "$at/never"
+says 'AW_ETIMEDOUT: the time limit of 2 s .* while waiting for the headers'
 says 'see -m$'
 run 1 --max-body 1000 "$at/big/1m"
 says AW_ELIMIT
@@ -219,14 +219,19 @@ says 'one URL only'
 verdict "-o writes one body to a file"
 
 printf 'the old one' >"$tmp/file"
-run 1 -o "$tmp/file" -m 0.2 "$at/never"
+run 1 -o "$tmp/file" -m 2 "$at/never"
 run 1 -o "$tmp/file" --max-body 1000 "$at/big/1m"
 run 22 -o "$tmp/file" --fail "$at/status/404"
 run 1 -o "$tmp/file" http://127.0.0.1:1/
 [ "$(cat "$tmp/file")" = 'the old one' ] || fail+="the old file is lost. "
-run 1 -o "$tmp/new" -m 0.2 "$at/never"
+run 1 -o "$tmp/new" -m 2 "$at/never"
 [ ! -e "$tmp/new" ] || fail+="there is a new file. "
 verdict "a transfer that fails leaves the old file of -o, or none"
+
+ln -s behind "$tmp/dangling"
+run 0 -o "$tmp/dangling" "$at/a.html"
+[ -L "$tmp/dangling" ] && [ -s "$tmp/behind" ] || fail+="the link is lost. "
+verdict "-o follows a link that leads nowhere yet"
 
 (ulimit -f 100; trap '' XFSZ; run 1 -o "$tmp/file" "$at/big/1m"
 	[ -z "$fail" ]) || fail+="a full disk is no failure. "
@@ -254,7 +259,7 @@ run 0 -P 20 --per-host 1 -m 2.5 -i "$tmp/urls"
 verdict "-m counts from when a URL has its turn"
 
 for url in http://u:geheim@127.0.0.1/ http://u:geh/eim@127.0.0.1/ \
-	ftp://u:geheim@h/ u:geheim@h; do
+	ftp://u:geheim@h/ u:geheim@h 'u:geheim@127.0.0.1/?x=http://y'; do
 	run 1 "$url"
 	grep -q geh "$tmp/err" && fail+="$url: the password is told. "
 	says AW_EINVAL

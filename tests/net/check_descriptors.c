@@ -320,6 +320,7 @@ everything(void *arg)
 static void
 run_in_folder(int (*fn)(void *arg))
 {
+	snprintf(folder, sizeof(folder), "/tmp/aw-descriptors.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(folder));
 	note_open();
 	expect_run(fn, NULL);

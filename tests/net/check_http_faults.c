@@ -139,6 +139,8 @@ LENGTH(a_length_with_something_behind_is_refused, -EPROTO,
 LENGTH(an_empty_length_is_refused, -EPROTO, "Content-Length:\r\n")
 LENGTH(two_different_lengths_are_refused, -EPROTO,
        "Content-Length: 4\r\nContent-Length: 6\r\n")
+LENGTH(a_line_that_looks_like_a_begin_hides_no_length, -EPROTO,
+       "Content-Length: 4\r\nHTTP/x: y\r\nContent-Length: 6\r\n")
 LENGTH(two_lengths_in_a_line_are_refused, -EPROTO, "Content-Length: 4, 4\r\n")
 LENGTH(the_same_length_twice_is_one, 0,
        "Content-Length: 4\r\ncontent-length: 4 \r\n")
@@ -356,6 +358,8 @@ main(void)
 	tcase_add_test(lengths, two_lengths_in_a_line_are_refused);
 	tcase_add_test(lengths, the_same_length_twice_is_one);
 	tcase_add_test(lengths, a_length_beside_chunks_is_refused);
+	tcase_add_test(lengths,
+		       a_line_that_looks_like_a_begin_hides_no_length);
 	tcase_add_test(lengths, chunks_beside_a_length_are_refused);
 	tcase_add_test(lengths, a_length_of_2_to_the_63_is_above_the_limit);
 	tcase_add_test(lengths, a_length_of_thirty_digits_is_above_the_limit);

@@ -65,7 +65,9 @@ is_file(const char *path)
 	struct stat st;
 	int r = aw_path_stat(path, &st);
 
-	return r ? r == -ENOENT : S_ISREG(st.st_mode);
+	if (r == -ENOENT)
+		return aw_path_lstat(path, &st) == -ENOENT;
+	return !r && S_ISREG(st.st_mode);
 }
 
 /* Awaits. */

@@ -165,8 +165,9 @@ behind_user(const char *host)
 void
 item_complain(const struct item *item, const struct options *o)
 {
-	const char *url = item->given, *host = strstr(url, "://");
-	int n = host ? (int)(host + 3 - url) : 0;
+	const char *url = item->given;
+	size_t scheme = strcspn(url, ":/?#@");
+	int n = strncmp(url + scheme, "://", 3) == 0 ? (int)scheme + 3 : 0;
 
 	if (item->code)
 		fprintf(stderr, "awfetch: %.*s%s: %s: %s\n", n, url,

@@ -150,25 +150,15 @@ is_begin(const char *sql)
 
 /* --- the session --------------------------------------------------------- */
 
-/* What a failed transaction makes a rollback of. */
-static bool
-promises_commit(const char *sql)
-{
-	const char *at = skip_comments(sql);
-
-	return is_commit(at) || (is_word(at, "PREPARE") &&
-		has_word(at, strcspn(at, ";"), "TRANSACTION"));
-}
-
 /* Where a line was interrupted, the server is asked first whether that has
  * cost the transaction. */
 static void
-note_failed(struct session *session, const char *sql)
+note_failed(struct session *session)
 {
 	struct aw_conn *conn = session->conn;
 
 	session->failed_tx = false;
-	if (!conn || !promises_commit(sql))
+	if (!conn)
 		return;
 	if (aw_conn_state(conn) == AW_CONN_CUT && session->in_tx)
 		aw_ignore(aw_conn_exec(conn, NULL, "SELECT 1"));
@@ -180,7 +170,10 @@ session_committed(const struct session *session, const char *sql)
 {
 	struct aw_error *error;
 
-	if (!session->failed_tx || !promises_commit(sql))
+	sql = skip_comments(sql);
+	if (!session->failed_tx || is_word(sql, "ROLLBACK") ||
+	    is_word(sql, "ABORT") ||
+	    aw_conn_state(session->conn) == AW_CONN_FAILED_TX)
 		return 0;
 	error = aw_error_set(AW_ETXDEAD);
 	snprintf(error->sqlstate, sizeof(error->sqlstate), "%s",
@@ -195,7 +188,7 @@ session_check(struct session *session, const char *sql)
 {
 	bool ends = is_end(sql), commits = is_commit(sql);
 
-	note_failed(session, sql);
+	note_failed(session);
 	if (!session->lost_tx)
 		return 0;
 	session->lost_tx = !ends;

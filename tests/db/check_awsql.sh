@@ -220,7 +220,7 @@ undone() {
 			-e '5s/,"ok":true,"columns"/,"columns"/' \
 			-e '5s/,"columns".*"rows"/,"rows"/' -e '5p'
 }
-for tx_end in COMMIT 'END;' 'PREPARE TRANSACTION '"'a'"; do
+for tx_end in COMMIT 'END;' '/* a /* b */ c */ COMMIT' 'PREPARE TRANSACTION '"'a'"; do
 	expect "$tx_end of a transaction that has failed is a failure" 0 \
 '{"id":4,"ok":false,"error":{"name":"AW_ETXDEAD","sqlstate":"22012","message":"the transaction had failed before: the server has rolled it back"}}
 {"id":5,"rows":[[5]],"affected":1}' undone "$tx_end"
@@ -234,7 +234,7 @@ expect "and a ROLLBACK is none" 0 \
 cut_tx() {
 	printf '%s\n' '{"sql":"BEGIN"}' '{"sql":"SELECT pg_sleep(20)"}' \
 		'{"id":3,"sql":"COMMIT"}' >"$tmp/cut"
-	"$awsql" -d "$AWAIT_TEST_PG" -t 0.5 "$tmp/cut" |
+	"$awsql" -d "$AWAIT_TEST_PG" -t 3 "$tmp/cut" |
 		sed -n '3s/"sqlstate.*//p'
 }
 expect "nor is a COMMIT true behind a statement that was cut short" 0 \
@@ -242,17 +242,21 @@ expect "nor is a COMMIT true behind a statement that was cut short" 0 \
 
 # A signal ends it at once, whatever it waits for, and is named.
 signalled() {
+	rm -f "$tmp/out"
 	mkfifo "$tmp/fifo"
 	"$awsql" -d "$AWAIT_TEST_PG" $3 "$tmp/fifo" >"$tmp/out" 2>"$tmp/said" &
 	pid=$!
-	exec 7>"$tmp/fifo"
-	rm "$tmp/fifo"
+	exec 7<>"$tmp/fifo"
 	printf '{"sql":"SELECT 1"}\n' >&7
-	until [ -s "$tmp/out" ]; do sleep 0.05; done
+	until [ -s "$tmp/out" ] ||
+		! kill -0 $pid 2>/dev/null; do sleep 0.05; done
+	rm "$tmp/fifo"
 	if [ "$2" ]; then
 		printf '{"sql":"%s"}\n' "$2" >&7
 		until ask "{\"sql\":\"SELECT pid FROM pg_stat_activity WHERE application_name = 'awsql' AND state = 'active' AND query = '$2'\"}" |
-			grep -q '"rows":\[\[[0-9]'; do sleep 0.05; done
+			grep -q '"rows":\[\[[0-9]' ||
+			! kill -0 $pid 2>/dev/null
+		do sleep 0.05; done
 	fi
 	kill "-$1" $pid
 	timeout 60 tail --pid=$pid -f /dev/null || kill -KILL $pid
@@ -385,7 +389,7 @@ if [ -f "$tmp/mysql" ]; then
 		"$awsql" -d "$my" "$tmp/in"
 	}
 	expect "MariaDB loses a connection at -t, and says what went with it" \
-		0 "$lost_answers" lost_lines "$my" "SELECT SLEEP(30)" -t 0.5
+		0 "$lost_answers" lost_lines "$my" "SELECT SLEEP(30)" -t 3
 	expect "and streams several commands" 0 2 same_several "$my"
 	expect "in bounded memory" 0 "0 1${nl}1 1" bounded "$my" \
 		"SELECT repeat('x', 1000) FROM (SELECT * FROM seq_1_to_200000 LIMIT"

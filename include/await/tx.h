@@ -94,7 +94,8 @@ struct aw_transact_options {
  * the loop has seen the end of its socket.
  *
  * Return: AW_CONN_IDLE; AW_CONN_IN_TX; AW_CONN_FAILED_TX (PostgreSQL only);
- * AW_CONN_CUT: a statement was interrupted, and the next one cancels it first;
+ * AW_CONN_CUT: a statement was interrupted, and the next one cancels it first,
+ * or (PostgreSQL) the rows of one are being streamed;
  * AW_CONN_DEAD: release it and acquire another, which knows nothing of the
  * settings, temporary tables and transaction of this one.
  * Context: task.

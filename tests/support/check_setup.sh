@@ -60,9 +60,14 @@ says "and so it does if sudo asks and nobody can answer" \
 	"no terminal: automake libtool; in a terminal, run: .*/setup build$" \
 	setup build
 
+# A copy: the tree itself may be configured.
 configure() {
 	unset CC CXX
-	cd "$tmp" && PATH=$tmp/$1 /bin/sh "$src/configure" --disable-man
+	mkdir -p "$tmp/src/lib" "$tmp/made"
+	cp "$src/configure" "$tmp/src"
+	cp -r "$src/build-aux" "$tmp/src"
+	cp "$src/lib/await.map" "$tmp/src/lib"
+	cd "$tmp/made" && PATH=$tmp/$1 /bin/sh ../src/configure --disable-man
 }
 
 if [ -x "$src/configure" ]; then

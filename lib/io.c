@@ -351,7 +351,7 @@ aw_fd_wait(struct aw_fd *handle, int events, const char *what,
 	bool freed;
 	int r;
 
-	if (aw__loop && handle->loop != aw__loop)
+	if (handle->loop != aw__loop)
 		return aw__misuse_thread(handle->loop, "aw_fd_wait");
 	handle->n_inside++;
 	r = aw__enter(&self);

@@ -432,6 +432,34 @@ START_TEST(waiting_for_descriptors_allocates_nothing)
 }
 END_TEST
 
+static void *
+waits_without_loop(void *handle)
+{
+	int r = aw_fd_wait(handle, AW_FD_READ, "bytes", NULL);
+
+	note("%s %s", name(r), aw_error()->message);
+	return NULL;
+}
+
+static int
+lends_to_a_thread(void *arg)
+{
+	pthread_t thread;
+
+	(void)arg;
+	if (pthread_create(&thread, NULL, waits_without_loop, fd) == 0)
+		pthread_join(thread, NULL);
+	return 0;
+}
+
+START_TEST(a_thread_without_loop_may_not_wait)
+{
+	ck_assert_int_eq(run_sockets(lends_to_a_thread), 0);
+	ck_assert_str_eq(noted, "EUSAGE aw_fd_wait: this belongs to the loop "
+			 "of another thread (use aw_post); ");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -453,6 +481,7 @@ main(void)
 		the_test_clock_stands_still_while_a_descriptor_is_waited_for);
 	tcase_add_test(fds, waiting_for_descriptors_allocates_nothing);
 	tcase_add_test(fds, a_descriptor_needs_a_loop);
+	tcase_add_test(fds, a_thread_without_loop_may_not_wait);
 	suite_add_tcase(suite, fds);
 	return suite_run(suite);
 }

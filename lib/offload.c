@@ -62,6 +62,13 @@ static const struct aw_job_type type = {
 
 /* --- In the caller's task ---------------------------------------------- */
 
+/* Did a scope end it? */
+static bool
+interrupted(int r)
+{
+	return r == AW_ECANCELED || r == AW_ETIME || r == AW_ETIMEDOUT;
+}
+
 /* The value of fn, and the detail it left in its thread. */
 static int
 take_value(struct aw_task *self, struct call *call)
@@ -166,8 +173,11 @@ aw_offload_copy_with(int (*fn)(void *copy), void *value, size_t size,
 	int r;
 
 	r = aw__enter(&self);
-	if (r < 0)
+	if (r < 0) {
+		if (o->abandon && o->discard && interrupted(r))
+			o->discard(value);
 		return r;
+	}
 	if (!fn || size == 0 || size > COPY_MAX)
 		return aw_fail(-EINVAL, "aw_offload_copy: %zu bytes: it takes "
 			       "1 to %d, and a function", size, COPY_MAX);

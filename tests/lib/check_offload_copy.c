@@ -190,6 +190,40 @@ START_TEST(a_call_that_was_waited_for_is_not_discarded)
 }
 END_TEST
 
+static int
+abandons_quickly(void *arg)
+{
+	struct block block = { .n = 5 };
+
+	(void)arg;
+	note("%s", name(aw_offload_copy(fills, &block, .abandon = true,
+					.discard = discards)));
+	note("%s", name(aw_offload_copy(fills, &block, .discard = discards)));
+	return 0;
+}
+
+static int
+interrupted_before(void *arg)
+{
+	struct aw_task *task = aw_spawn("late", abandons_quickly, NULL);
+	AW_TIMEOUT(-1);
+
+	aw_cancel(task, "early");
+	{
+		AW_SHIELD(100);
+		AW_TRY(aw_join(task, NULL));
+	}
+	return abandons_quickly(arg);
+}
+
+START_TEST(who_was_interrupted_before_has_its_copy_discarded)
+{
+	ck_assert_int_eq(run_tasks(interrupted_before, NULL), 0);
+	ck_assert_str_eq(noted, "ECANCELED; ECANCELED; ETIME; ETIME; ");
+	ck_assert_int_eq(n_discards, 2);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -201,6 +235,8 @@ main(void)
 	tcase_add_test(tcase, a_call_that_was_taken_back_is_discarded_too);
 	tcase_add_test(tcase, what_was_not_handed_over_is_the_callers);
 	tcase_add_test(tcase, a_call_that_was_waited_for_is_not_discarded);
+	tcase_add_test(tcase,
+		       who_was_interrupted_before_has_its_copy_discarded);
 	suite_add_tcase(suite, tcase);
 	return suite_run(suite);
 }

@@ -86,18 +86,23 @@ take_value(struct aw_task *self, struct call *call)
 	return aw_fail(value, "%s", aw_strerror(value));
 }
 
-/* Waits until fn has returned, or takes the call back. The detail of a
- * cancel that does not count is not left behind. */
+/* Waits until fn has returned, or takes the call back; only an interruption
+ * leaves a copy to the thread. The detail of a failure that does not count is
+ * not left behind. */
 static int
 wait_for(struct aw_job *job, struct aw_task *self, bool abandon)
 {
+	struct call *call = aw_job_memory(job);
 	struct aw__failure before = { 0 };
 	int r;
 
 	aw__failure_move(&self->failure, &before);
 	r = aw__job_wait(job, self, "a helper thread", job, 0);
+	abandon = abandon && interrupted(r);
 	if (r < 0 && (abandon || aw__job_withdraw(job))) {
 		aw__failure_fini(&before);
+		if (!interrupted(r))
+			call->taken = true;
 		return r;
 	}
 	if (r < 0) {

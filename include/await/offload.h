@@ -95,7 +95,8 @@ AW_API AW_AWAITS int aw_offload_with(int (*fn)(void *arg), void *arg,
  * Who frees what the copy owns, with .abandon: after -ECANCELED, -ETIME or
  * -ETIMEDOUT of a scope .discard does, whether @fn was called or not; after
  * any other failure that is not the value of @fn nothing was handed over, and
- * it is the caller's, as it is after a value of @fn.
+ * it is the caller's, as it is after a value of @fn.  A @fn that itself fails
+ * with one of the three cannot be told apart: let it take another code.
  *
  * Return: as aw_offload_with(); -EINVAL (@size).
  * Lifetime: @value is not touched after it returned.

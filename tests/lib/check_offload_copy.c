@@ -190,6 +190,109 @@ START_TEST(a_call_that_was_waited_for_is_not_discarded)
 }
 END_TEST
 
+static bool refusing, when_begun;
+
+static void *
+refuses_growth(void *memory, size_t size)
+{
+	if (!memory || !refusing)
+		return realloc(memory, size);
+	if (when_begun)
+		take(&began);
+	refusing = false;
+	return NULL;
+}
+
+static int
+sleeps(void *arg)
+{
+	(void)arg;
+	return aw_sleep(1000);
+}
+
+/* Sleepers, until the loop has no place for one more timer. */
+static int
+fill_timers(struct aw_group *group)
+{
+	int r;
+
+	when_begun = false;
+	do {
+		AW_TRY(aw_go(group, sleeps, NULL));
+		AW_TRY(aw_yield());
+		refusing = true;
+		aw__mem_hook(refuses_growth);
+		r = aw_sleep(0.001);
+		aw__mem_hook(NULL);
+	} while (r == 0);
+	return r == -ENOMEM ? 0 : r;
+}
+
+static int
+abandons_without_timer(struct aw_group *group, bool begun)
+{
+	struct block block = { .n = 5 };
+	AW_TIMEOUT(500);
+
+	AW_TRY(fill_timers(group));
+	when_begun = begun;
+	refusing = true;
+	aw__mem_hook(refuses_growth);
+	note("%s", name(aw_offload_copy(fills_late, &block, .abandon = true,
+					.discard = discards,
+					.workers = workers)));
+	aw__mem_hook(NULL);
+	note("%d", block.n);
+	return 0;
+}
+
+static int
+begins_without_timer(void *arg)
+{
+	AW_GROUP(group);
+
+	(void)arg;
+	sem_post(&gate);
+	AW_TRY(abandons_without_timer(&group, true));
+	return -EINTR;			/* and the sleepers end */
+}
+
+START_TEST(without_a_timer_a_call_that_began_is_waited_for)
+{
+	workers = NULL;
+	ck_assert_int_eq(run_tasks(begins_without_timer, NULL), -EINTR);
+	ck_assert_str_eq(noted, "got; 6; ");
+	ck_assert_int_eq(n_discards, 0);
+}
+END_TEST
+
+static int
+queues_without_timer(void *arg)
+{
+	struct aw_task *task = aw_spawn("holds", holds_the_thread, NULL);
+	AW_GROUP(group);
+
+	(void)arg;
+	AW_TRY(aw_yield());
+	take(&began);
+	AW_TRY(abandons_without_timer(&group, false));
+	sem_post(&gate);
+	AW_TRY(aw_join(task, NULL));
+	return -EINTR;
+}
+
+START_TEST(without_a_timer_a_call_that_did_not_begin_is_the_callers)
+{
+	ck_assert_int_eq(aw_workers_new(&workers, 1), 0);
+	forget_notes();
+	ck_assert_int_eq(aw_run(queues_without_timer, NULL), -EINTR);
+	ck_assert_str_eq(noted, "ENOMEM; 5; 5; ");
+	ck_assert_int_eq(n_calls, 1);
+	ck_assert_int_eq(n_discards, 0);
+	aw_workers_freep(&workers);
+}
+END_TEST
+
 static int
 abandons_quickly(void *arg)
 {
@@ -235,6 +338,9 @@ main(void)
 	tcase_add_test(tcase, a_call_that_was_taken_back_is_discarded_too);
 	tcase_add_test(tcase, what_was_not_handed_over_is_the_callers);
 	tcase_add_test(tcase, a_call_that_was_waited_for_is_not_discarded);
+	tcase_add_test(tcase, without_a_timer_a_call_that_began_is_waited_for);
+	tcase_add_test(tcase,
+		without_a_timer_a_call_that_did_not_begin_is_the_callers);
 	tcase_add_test(tcase,
 		       who_was_interrupted_before_has_its_copy_discarded);
 	suite_add_tcase(suite, tcase);

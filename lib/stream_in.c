@@ -21,6 +21,8 @@
 
 #define FIRST_SLURP 4096
 #define SLURP_MAX (64LL << 20)
+/* A device gives as much as is asked for: let others have a turn. */
+#define SLURP_PIECE ((size_t)256 << 10)
 
 /* --- Around a call ----------------------------------------------------- */
 
@@ -205,11 +207,23 @@ aw_stream_read(struct aw_stream *stream, void *buf, size_t n)
 	return end(stream, take(stream, buf, n));
 }
 
+/* Between two reads that did not have to wait; 1. */
+static int
+let_others(struct aw_stream *s)
+{
+	int r = aw_checkpoint();
+
+	if (r == 0 && s->number < 0)
+		r = aw__fail_stream_closed();
+	return r < 0 ? r : 1;
+}
+
 /* Into a buffer that grows, with a place for the NUL. */
 static int
 take_all(struct aw_stream *s, struct aw__buffer *b, size_t max,
 	 const char *what)
 {
+	size_t room;
 	int r;
 
 	do {
@@ -217,11 +231,15 @@ take_all(struct aw_stream *s, struct aw__buffer *b, size_t max,
 		    !aw__buffer_reserve(b, b->end ? b->end : FIRST_SLURP,
 					SIZE_MAX / 2))
 			return aw_fail(-ENOMEM, "no memory for %s", what);
-		r = take(s, b->data + b->end, b->room - b->end - 1);
+		room = b->room - b->end - 1;
+		r = take(s, b->data + b->end,
+			 room < SLURP_PIECE ? room : SLURP_PIECE);
 		b->end += r > 0 ? (size_t)r : 0;
 		if (b->end > max)
 			return aw_fail(AW_ELIMIT, "%s is longer than %zu "
 				       "bytes (.max)", what, max);
+		if (r > 0)
+			r = let_others(s);
 	} while (r > 0);
 	return r;
 }

@@ -263,8 +263,10 @@ aw_stream_writev(struct aw_stream *stream, const struct aw_bytes *parts,
 	if (r < 0)
 		return r;
 	for (i = 0; i < n && r == 0; i++) {
-		/* It may have been closed while a part was waited for. */
-		r = i > 0 ? check_open(stream) : 0;
+		/* Others have a turn, and may close it. */
+		r = i > 0 ? aw_checkpoint() : 0;
+		if (r == 0 && i > 0)
+			r = check_open(stream);
 		if (r == 0)
 			r = put(stream, parts[i]);
 	}

@@ -388,6 +388,87 @@ START_TEST(while_a_close_flushes_nothing_else_begins)
 }
 END_TEST
 
+/* --- Long calls of which all is ready ---------------------------------- */
+
+static struct aw_stream *device;
+
+static int
+open_device(const char *path, int flags)
+{
+	int fd = open(path, flags | O_NONBLOCK | O_CLOEXEC);
+
+	return fd < 0 ? -errno : aw_stream_from_fd(&device, fd);
+}
+
+static int
+cancels_owner(void *task)
+{
+	aw_cancel(task, "too long");
+	return 0;
+}
+
+static int
+writes_many_parts(void *arg)
+{
+	static struct aw_bytes parts[10000];
+	size_t i;
+
+	(void)arg;
+	AW_TRY(open_device("/dev/null", O_WRONLY));
+	for (i = 0; i < 10000; i++)
+		parts[i] = aw_bytes(much, 100000);
+	return aw_stream_writev(device, parts, 10000);
+}
+
+static int
+slurps_what_never_ends(void *arg)
+{
+	struct aw_bytes all;
+
+	(void)arg;
+	AW_TRY(open_device("/dev/zero", O_RDONLY));
+	return aw_stream_slurp(device, &all);
+}
+
+static int
+closes_device(void *arg)
+{
+	(void)arg;
+	aw_stream_abort(&device);
+	return 0;
+}
+
+static int
+long_call(int (*fn)(void *arg), int (*by)(void *task))
+{
+	struct aw_task *task = aw_spawn("long", fn, NULL), *other;
+	int status = 0;
+
+	other = aw_spawn("other", by, task);
+	AW_TRY(aw_join(task, &status));
+	AW_TRY(aw_join(other, NULL));
+	note("%s", name(status));
+	aw_stream_abort(&device);
+	return 0;
+}
+
+static int
+interrupts_long_calls(void *arg)
+{
+	(void)arg;
+	AW_TRY(long_call(writes_many_parts, cancels_owner));
+	AW_TRY(long_call(writes_many_parts, closes_device));
+	AW_TRY(long_call(slurps_what_never_ends, cancels_owner));
+	return long_call(slurps_what_never_ends, closes_device);
+}
+
+START_TEST(a_long_call_of_which_all_is_ready_lets_others_run)
+{
+	ck_assert_int_eq(plain_run(interrupts_long_calls, NULL), 0);
+	ck_assert_str_eq(noted, "ECANCELED; ECLOSED; ECANCELED; ECLOSED; ");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -403,6 +484,8 @@ main(void)
 		       how_much_of_a_cancelled_write_was_sent_is_known);
 	tcase_add_test(cancel,
 		       a_deadline_that_is_over_ends_also_what_is_ready);
+	tcase_add_test(cancel,
+		       a_long_call_of_which_all_is_ready_lets_others_run);
 	suite_add_tcase(suite, cancel);
 
 	tcase_add_test(closed, a_second_reader_or_writer_is_refused);

@@ -103,6 +103,7 @@ copy_options(struct aw_serve_options *ret,
 	if (o.max < 0 || !(o.close >= 0) || o.stack < 0)
 		return aw_fail(-EINVAL, "aw_serve: .max, .close and .stack are "
 			       "0 or more");
+	AW_TRY(aw__stack_check("aw_serve", o.stack));
 	o.max = o.max ? o.max : MAX;
 	o.close = o.close > 0 ? o.close : CLOSE_SECONDS;
 	*ret = o;

@@ -266,6 +266,7 @@ bad_options(void *arg)
 	(void)arg;
 	note("%s", name(aw_serve(listener, echo, NULL, .max = -1)));
 	note("%s", name(aw_serve(listener, echo, NULL, .close = -1)));
+	note("%s", name(aw_serve(listener, echo, NULL, .stack = INT64_MAX)));
 	aw_listener_stop(listener);
 	note("%s", name(aw_serve(listener, echo, NULL)));
 	return 0;
@@ -274,7 +275,7 @@ bad_options(void *arg)
 START_TEST(bad_options_are_refused)
 {
 	ck_assert_int_eq(run_listener(bad_options), 0);
-	ck_assert_str_eq(noted, "EINVAL; EINVAL; ok; ");
+	ck_assert_str_eq(noted, "EINVAL; EINVAL; EINVAL; ok; ");
 }
 END_TEST
 

@@ -79,25 +79,28 @@ waits_for(const struct aw_task *task, const char *what)
 	       strcmp(task->wait->what, what) == 0;
 }
 
-/* Is it still the task that took the lock? Its block outlives it. */
+/* Is it still the task that took the lock? Its block outlives it, but not
+ * its loop. */
 static const struct aw_task *
-holder(const struct aw_task *task, uint64_t id)
+holder(const struct aw_loop *loop, const struct aw_task *task, uint64_t serial)
 {
-	return task && task->id == id ? task : NULL;
+	if (!task || (serial ^ loop->serial) >> AW__TASK_ID_BITS != 0)
+		return NULL;
+	return aw__task_serial(task) == serial ? task : NULL;
 }
 
 static const struct aw_task *
-writer_of(const struct aw_rwlock *lock)
+writer_of(const struct aw_loop *loop, const struct aw_rwlock *lock)
 {
-	return holder(lock->writer, lock->writer_id);
+	return holder(loop, lock->writer, lock->writer_id);
 }
 
 static const struct aw_task *
-first_borrower(const struct aw_limiter *limiter)
+first_borrower(const struct aw_loop *loop, const struct aw_limiter *limiter)
 {
 	const struct aw_borrow *borrow = limiter->borrowers;
 
-	return borrow ? holder(borrow->task, borrow->serial) : NULL;
+	return borrow ? holder(loop, borrow->task, borrow->serial) : NULL;
 }
 
 /* One of those that have not ended; the scopes of the owner lie between. */
@@ -130,12 +133,12 @@ aw__waited_for(const struct aw_task *task)
 	if (waits_for(task, "a task"))
 		return object;
 	if (waits_for(task, "a mutex"))
-		return holder(mutex->owner, mutex->owner_id);
+		return holder(task->loop, mutex->owner, mutex->owner_id);
 	if (waits_for(task, "a lock, to read") ||
 	    waits_for(task, "a lock, to write"))
-		return writer_of(object);
+		return writer_of(task->loop, object);
 	if (waits_for(task, "a place of a limiter"))
-		return first_borrower(object);
+		return first_borrower(task->loop, object);
 	return waits_for_group(task) ? child_of(object) : NULL;
 }
 

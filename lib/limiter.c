@@ -21,7 +21,7 @@ lend(struct aw_limiter *limiter, struct aw_borrow *borrow,
 {
 	borrow->limiter = limiter;
 	borrow->task = task;
-	borrow->serial = task->id;
+	borrow->serial = aw__task_serial(task);
 	borrow->prev = NULL;
 	borrow->next = limiter->borrowers;
 	if (borrow->next)
@@ -49,7 +49,8 @@ is_borrower(const struct aw_limiter *limiter, const struct aw_task *task)
 {
 	const struct aw_borrow *borrow = limiter->borrowers;
 
-	while (borrow && (borrow->task != task || borrow->serial != task->id))
+	while (borrow && (borrow->task != task ||
+			  borrow->serial != aw__task_serial(task)))
 		borrow = borrow->next;
 	return borrow;
 }

@@ -272,6 +272,15 @@ check_options(const struct aw_run_options *o)
 	return r < 0 ? r : aw__stack_check("a loop", o->stack);
 }
 
+/* Under "making". */
+static uint64_t
+next_serial(void)
+{
+	static uint64_t last;
+
+	return ++last << AW__TASK_ID_BITS;
+}
+
 /* A loop whose descriptors are open. */
 static int
 make(struct aw_loop **ret, struct ev_loop *ev,
@@ -293,6 +302,7 @@ make(struct aw_loop **ret, struct ev_loop *ev,
 		return r;
 	}
 	l->mark = aw_fork_mark();
+	l->serial = next_serial();
 	l->own = !ev;
 	l->ev = ev ? ev : ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
 	if (!l->ev) {

@@ -232,7 +232,8 @@ struct aw_loop {
 	struct aw__slab_of_tasks *slabs;
 	size_t n_tasks;			/* living user tasks */
 	size_t n_services;		/* living service tasks */
-	uint64_t last_id;
+	uint64_t last_id;		/* of a task */
+	uint64_t serial;		/* of the loop, << AW__TASK_ID_BITS */
 	struct aw__stacks stacks;
 
 	struct aw_defer *defers, **defers_tail;
@@ -294,6 +295,16 @@ static inline struct aw_task *
 aw__self(void)
 {
 	return aw__loop ? aw__loop->self : NULL;
+}
+
+/* The tasks of a loop count from 1: with the number of the loop before it, no
+ * two tasks of the process have the same. */
+#define AW__TASK_ID_BITS 40
+
+static inline uint64_t
+aw__task_serial(const struct aw_task *task)
+{
+	return task->loop->serial | task->id;
 }
 
 /* Does it belong to the loop of another thread? Then the call has failed. */

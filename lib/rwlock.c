@@ -31,14 +31,15 @@ can_take(const struct aw_rwlock *lock, int64_t how)
 static bool
 writes(const struct aw_rwlock *lock, const struct aw_task *self)
 {
-	return lock->writer == self && lock->writer_id == self->id;
+	return lock->writer == self &&
+	       lock->writer_id == aw__task_serial(self);
 }
 
 static void
 give(struct aw_rwlock *lock, struct aw_task *task)
 {
 	lock->writer = task;
-	lock->writer_id = task->id;
+	lock->writer_id = aw__task_serial(task);
 	task->n_held++;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* lib/sync.c: mutexes, events, AW_HELD(). */
+#include <await/debug.h>
 #include <await/sync.h>
 
 #include "tasks.h"
@@ -321,6 +322,63 @@ START_TEST(who_gets_the_memory_of_an_owner_that_ended_owns_nothing)
 }
 END_TEST
 
+/* --- From one loop to the next ----------------------------------------- */
+
+static struct aw_rwlock kept_lock;
+
+static int
+keeps_locks(void *arg)
+{
+	(void)arg;
+	note("%s", name(aw_mutex_lock(&mutex)));
+	note("%s", name(aw_rwlock_write(&kept_lock)));
+	return 0;
+}
+
+static int
+waits_for_mutex(void *arg)
+{
+	(void)arg;
+	return aw_mutex_lock(&mutex);
+}
+
+static void
+look_for_holder(void *arg, const char *text, size_t size)
+{
+	(void)arg;
+	if (memmem(text, size, "held by", 7))
+		note("held");
+}
+
+static int
+finds_locks(void *arg)
+{
+	struct aw_task *task;
+	AW_TIMEOUT(1);
+
+	(void)arg;
+	note("%s", name(aw_mutex_try_lock(&mutex)));
+	aw_mutex_unlock(&mutex);
+	note("%s", name(aw_mutex_try_lock(&mutex)));
+	task = aw_spawn("waits", waits_for_mutex, NULL);
+	AW_TRY(aw_yield());
+	AW_TRY(aw_dump_to(look_for_holder, NULL));
+	aw_cancel(task, "seen");
+	aw_ignore(aw_join(task, NULL));
+	aw_rwlock_unlock(&kept_lock);
+	note("%s", name(aw_rwlock_write(&kept_lock)));
+	return 0;
+}
+
+START_TEST(what_a_loop_left_locked_is_not_the_next_ones)
+{
+	ck_assert_int_eq(run(keeps_locks), 0);
+	ck_assert_str_eq(noted, "ok; ok; ");
+	ck_assert_int_eq(run_tasks(finds_locks, NULL), 0);
+	ck_assert_str_eq(noted, "EAGAIN; EAGAIN; ETIME; ");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -339,6 +397,7 @@ main(void)
 	tcase_add_test(cancel, a_cancelled_wait_for_an_event_leaves_the_others);
 	tcase_add_test(limits,
 		who_gets_the_memory_of_an_owner_that_ended_owns_nothing);
+	tcase_add_test(limits, what_a_loop_left_locked_is_not_the_next_ones);
 	tcase_add_test(limits, locking_a_free_mutex_for_ever_lets_others_run);
 	suite_add_tcase(suite, basic);
 	suite_add_tcase(suite, cancel);

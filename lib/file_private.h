@@ -69,7 +69,7 @@ struct aw__io {
 	bool dropped;			/* nobody will ask for the result */
 	int64_t at;			/* -1: where the descriptor stands */
 	int64_t result;			/* bytes, or a negative code */
-	size_t done;			/* bytes written by earlier tries */
+	atomic_size_t done;		/* bytes written so far; by a thread */
 	unsigned char *bytes;		/* to be read or written */
 	size_t size;
 	unsigned char *data;		/* the io's own memory, or NULL */

@@ -157,7 +157,9 @@ AW_API uint64_t aw_waiter_begin(struct aw_waiter *waiter);
  * @ticket: from aw_waiter_begin()
  * @value: handed to the wait
  *
- * Legal before the wait begins: it then returns at once.
+ * Legal before the wait begins: it then returns at once.  Another thread's call
+ * is refused while a task waits; before that nobody knows whose it is, and it
+ * is undefined: use aw_post().
  *
  * Return: true if this was the first completion of this ticket and the wait
  * had not been interrupted.
@@ -208,7 +210,7 @@ AW_API AW_MUST_CHECK int aw_fd_new(struct aw_fd **ret, int fd);
  * @handle: nobody waits on it
  * @fd: the descriptor
  *
- * Return: nothing.
+ * Return: nothing; in another thread than its loop's it does nothing.
  * Lifetime: does not own @fd.
  * Context: task, loop callback.
  * Source: libev manual, "The special problem of disappearing file
@@ -221,7 +223,7 @@ AW_API void aw_fd_set(struct aw_fd *handle, int fd);
  * aw_fd_free - stop watching
  * @handle: may be NULL; a wait in progress ends with -EBADF
  *
- * Return: nothing.
+ * Return: nothing; in another thread than its loop's it does nothing.
  * Lifetime: the descriptor stays open.
  * Context: task, loop callback.
  * Source: our own.
@@ -259,7 +261,7 @@ AW_API AW_AWAITS AW_MUST_CHECK int aw_fd_wait(struct aw_fd *handle, int events,
  * while they are ready; may free the handle; NULL to stop
  * @arg: handed to @fn
  *
- * Return: nothing.
+ * Return: nothing; in another thread than its loop's it does nothing.
  * Lifetime: @arg must live until the watch ends.
  * Context: task, loop callback.
  * Source: libev manual, ev_io.
@@ -275,7 +277,8 @@ AW_API void aw_fd_watch(struct aw_fd *handle, int events,
  * @fn: called once, on the loop's stack
  * @arg: handed to @fn
  *
- * Return: 0; -ENOMEM; AW_EUSAGE (no loop).
+ * Return: 0; -ENOMEM; AW_EUSAGE (no loop, or it runs in that of another
+ * thread).
  * Lifetime: @timer must be stopped before its memory goes.
  * Context: task, loop callback.
  * Source: our own.
@@ -288,7 +291,7 @@ AW_API AW_MUST_CHECK int aw_timer_start(struct aw_timer *timer, double at,
  * aw_timer_stop - do not call back
  * @timer: stopped or running
  *
- * Return: nothing.
+ * Return: nothing; in another thread than its loop's it does nothing.
  * Context: task, loop callback.
  * Source: our own.
  * Since: 0.1

@@ -321,7 +321,8 @@ AW_API void aw_group_stop_at(struct aw_group *group, const char *site);
  *
  * Return: 0; the code of the first call in time that failed, with its
  * detail and item; with .keep_going 0 unless cancelled; -ECANCELED; -ETIME;
- * -ENOMEM; -EAGAIN; -EDEADLK; -EINVAL (a call without a function); AW_EUSAGE.
+ * -ENOMEM; -EAGAIN; -EDEADLK; -EINVAL (a call without a function,
+ * a negative .limit); AW_EUSAGE.
  * Lifetime: @calls must stay until it returns; the details live until this
  * task's next aw_gather() or its end.
  * Context: task.

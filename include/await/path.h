@@ -460,7 +460,7 @@ aw_temp_folder_path(const struct aw_temp_folder *folder);
  *
  * Awaits; cancel point; after an interruption a helper thread goes on.
  *
- * Return: as aw_path_remove().
+ * Return: as aw_path_remove(); AW_EFORK (made before fork()).
  * Lifetime: the folder is gone.
  * Context: task.
  * Source: our own

@@ -66,14 +66,25 @@ aw__switch_stack:
 	.cfi_adjust_cfa_offset 8
 	stmxcsr	(%rsp)
 	fnstcw	4(%rsp)
+	movl	(%rsp), %eax
+	movzwl	4(%rsp), %edx
 
 	/* The layout is the same on both sides, and so is the CFI. */
 	movq	%rsp, (%rdi)
 	movq	%rsi, %rsp
 
+	/* Mostly both sides agree, and to load is slower than to look. The
+	 * lowest six bits of MXCSR are status, which a call may change. */
+	xorl	(%rsp), %eax
+	testl	$0xffc0, %eax
+	jne	take_up
+	cmpw	4(%rsp), %dx
+	je	controlled
+
 take_up:
 	ldmxcsr	(%rsp)
 	fldcw	4(%rsp)
+controlled:
 	addq	$8, %rsp
 	.cfi_adjust_cfa_offset -8
 	popq	%r15

@@ -226,6 +226,87 @@ START_TEST(new_context_inherits_the_rounding_mode)
 }
 END_TEST
 
+#if defined(__x86_64__)
+#define HAVE_CONTROL_WORDS 1
+
+#define FLUSH_TO_ZERO 0x8000u
+#define DOUBLE_PRECISION 0x0200u	/* and 0x0300 is what it begins with */
+
+static uint32_t
+mxcsr(void)
+{
+	uint32_t word;
+
+	__asm__ volatile("stmxcsr %0" : "=m"(word));
+	return word & 0xffc0;
+}
+
+static void
+mxcsr_set(uint32_t word)
+{
+	__asm__ volatile("ldmxcsr %0" : : "m"(word));
+}
+
+static uint16_t
+x87(void)
+{
+	uint16_t word;
+
+	__asm__ volatile("fnstcw %0" : "=m"(word));
+	return word;
+}
+
+static void
+x87_set(uint16_t word)
+{
+	__asm__ volatile("fldcw %0" : : "m"(word));
+}
+
+static struct aw__context *
+flush_to_zero(void *arg)
+{
+	struct coroutine *c = arg;
+	uint32_t before = mxcsr();
+
+	mxcsr_set(before | FLUSH_TO_ZERO);
+	coroutine_yield(c);
+	c->n = mxcsr() == (before | FLUSH_TO_ZERO);
+	return c->back;
+}
+
+static struct aw__context *
+less_precision(void *arg)
+{
+	struct coroutine *c = arg;
+	uint16_t before = x87();
+
+	x87_set((before & ~0x0300) | DOUBLE_PRECISION);
+	coroutine_yield(c);
+	c->n = x87() == ((before & ~0x0300) | DOUBLE_PRECISION);
+	return c->back;
+}
+
+/* Each of the two words alone, since what is equal is not loaded. */
+START_TEST(a_control_word_belongs_to_the_context)
+{
+	aw__context_fn *fn = _i ? less_precision : flush_to_zero;
+	uint32_t sse = mxcsr();
+	uint16_t precision = x87();
+	struct coroutine c;
+
+	coroutine_start(&c, fn);
+	coroutine_resume(&c);
+	ck_assert_uint_eq(mxcsr(), sse);
+	ck_assert_uint_eq(x87(), precision);
+	coroutine_resume(&c);
+	ck_assert_uint_eq(mxcsr(), sse);
+	ck_assert_uint_eq(x87(), precision);
+	ck_assert_uint_eq(c.n, 1);
+	coroutine_end(&c);
+}
+END_TEST
+#endif
+
 /* Not under Valgrind, which knows one rounding mode for much of SSE. */
 static bool
 rounding_can_be_set(void)
@@ -252,6 +333,11 @@ main(void)
 	if (rounding_can_be_set()) {
 		tcase_add_test(kept, rounding_mode_belongs_to_the_context);
 		tcase_add_test(kept, new_context_inherits_the_rounding_mode);
+#ifdef HAVE_CONTROL_WORDS
+		tcase_add_loop_test(kept,
+				    a_control_word_belongs_to_the_context,
+				    0, 2);
+#endif
 	}
 	suite_add_tcase(suite, kept);
 	return suite_run(suite);

@@ -212,7 +212,8 @@ struct aw_loop {
 	bool watched;			/* hooks or debug are on */
 	unsigned runs;			/* of this batch */
 	unsigned ops;			/* ready operations of this slice */
-	double batch_end;		/* by the clock; 0 = not read yet */
+	double batch_end;		/* by the clock */
+	double poll_at;			/* the end of a batch of many runs */
 	double slice_end;
 	struct aw__context context;	/* of the loop's own stack */
 
@@ -460,8 +461,8 @@ void aw__reason_unref(struct aw__reason *reason);
 int aw__option_check(const char *call, const char *option, double value);
 void aw__copy_text(char *to, size_t size, const char *from);
 /* Fail because there is no loop or no task here. */
-int aw__no_loop(const char *call);
-int aw__no_task(const char *call);
+int aw__no_loop(const char *call) AW_COLD;
+int aw__no_task(const char *call) AW_COLD;
 
 /* run.c: does an aw_run() of the process handle SIGINT and SIGTERM? */
 bool aw__run_has_signals(void);

@@ -40,8 +40,8 @@ struct aw_metrics {
 	uint64_t switches;		/* a task was given the processor */
 	uint64_t polls;			/* of libev */
 	uint64_t batches;		/* of ready tasks between two polls */
-	uint64_t batches_by_count;	/* ended after 61 runs */
-	uint64_t batches_by_time;	/* ended after 2 ms */
+	uint64_t batches_by_count;	/* ended after 61 runs or more */
+	uint64_t batches_by_time;	/* ended by 2 ms, after fewer */
 	uint64_t turns_forced;		/* a task ignored 100 failed waits */
 	uint64_t ready;			/* tasks that could run now */
 	uint64_t ready_peak;		/* at the begin of a batch */
@@ -195,7 +195,7 @@ AW_API void aw_set_hooks(const struct aw_hooks *hooks);
  * Source: our own.
  * Since: 0.1
  */
-AW_API void aw_trace(const char *fmt, ...) AW_PRINTF(1, 2);
+AW_API void aw_trace(const char *fmt, ...) AW_PRINTF(1, 2) AW_COLD;
 
 /**
  * aw_debug_v1 - the map for those who look from outside

@@ -92,7 +92,7 @@ void aw__debug_start(struct aw_loop *loop);
 void aw__debug_stop(struct aw_loop *loop);
 /* One line on standard error about the task: once for each what. */
 void aw__debug_warn(struct aw_task *task, unsigned what, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+	__attribute__((cold, format(printf, 3, 4)));
 /* Takes a block that would be reused; false: not under debug. */
 bool aw__debug_keep(struct aw_task *task);
 /* Main has returned: what was left behind? */
@@ -104,15 +104,15 @@ void aw__debug_deadlock(struct aw_loop *loop);
 
 /* One line on standard error, and the end of the process. */
 void aw__debug_die(const char *fmt, ...)
-	__attribute__((noreturn, format(printf, 1, 2)));
+	__attribute__((noreturn, cold, format(printf, 1, 2)));
 /* Fails with AW_EUSAGE in a callback, with -EDEADLK under AW_NO_AWAIT. */
-int aw__misuse_no_await(const struct aw_task *task, const char *what);
+int aw__misuse_no_await(const struct aw_task *task, const char *what) AW_COLD;
 void aw__misuse_order(const struct aw_scope *left,
-		      const struct aw_scope *innermost);
-void aw__misuse_nan(const char *what, const char *site);
-void aw__misuse_gone(const struct aw_task *task, const char *call);
+		      const struct aw_scope *innermost) AW_COLD;
+void aw__misuse_nan(const char *what, const char *site) AW_COLD;
+void aw__misuse_gone(const struct aw_task *task, const char *call) AW_COLD;
 /* Fails with AW_EUSAGE. */
-int aw__misuse_thread(const struct aw_loop *owner, const char *call);
+int aw__misuse_thread(const struct aw_loop *owner, const char *call) AW_COLD;
 
 /* --- dump.c, describe.c ------------------------------------------------- */
 

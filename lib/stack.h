@@ -162,6 +162,6 @@ void aw__stack_overflow_handler_remove(struct aw__overflow *overflow);
 
 /* Writes the report for stack and dies by SIGSEGV. */
 void aw__stack_overflow_die(const struct aw__stack *stack)
-	__attribute__((noreturn));
+	__attribute__((noreturn, cold));
 
 #endif

@@ -37,6 +37,8 @@
 #define AW_API __attribute__((visibility("default")))
 #define AW_MUST_CHECK __attribute__((warn_unused_result))
 #define AW_NONNULL(...) __attribute__((nonnull(__VA_ARGS__)))
+/* Of a failure: the compiler keeps the way there out of the way. */
+#define AW_COLD __attribute__((cold))
 #define AW_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define AW_UNUSED __attribute__((unused))
 #define AW_CLEANUP(fn) __attribute__((cleanup(fn)))

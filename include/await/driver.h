@@ -96,7 +96,7 @@ struct aw_fd;
  * Source: our own.
  * Since: 0.1
  */
-AW_API struct aw_error *aw_error_set(int code);
+AW_API struct aw_error *aw_error_set(int code) AW_COLD;
 
 /**
  * aw_error_edit - the detail of the last failure, to add to it
@@ -107,7 +107,7 @@ AW_API struct aw_error *aw_error_set(int code);
  * Source: our own.
  * Since: 0.1
  */
-AW_API struct aw_error *aw_error_edit(void);
+AW_API struct aw_error *aw_error_edit(void) AW_COLD;
 
 /**
  * aw_error_put - make a kept detail the last failure of this task

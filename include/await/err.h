@@ -199,7 +199,7 @@ AW_API void aw_error_freep(struct aw_error **error);
  * Source: printf(3).
  * Since: 0.1
  */
-AW_API int aw_fail(int code, const char *fmt, ...) AW_PRINTF(2, 3);
+AW_API int aw_fail(int code, const char *fmt, ...) AW_PRINTF(2, 3) AW_COLD;
 
 /**
  * aw_perror - print a failure with its detail on standard error

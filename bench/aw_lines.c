@@ -63,9 +63,9 @@ app(void *arg)
 	do
 		AW_TRY(pass(opt->path, opt->size));
 	while (bench_now() < bench.end);
-	bench.has_ticker = true;
-	bench.missed_ticks = (double)n_missed /
-			     (double)(n_ticks + n_missed + (n_ticks == 0));
+	bench.note = "missed_ticks";
+	bench.noted = (double)n_missed /
+		      (double)(n_ticks + n_missed + (n_ticks == 0));
 	bench_report(&bench);
 	aw_cancel(ticker, "done");
 	aw_task_release(ticker);

@@ -111,7 +111,7 @@ bench_report(const struct bench *b)
 {
 	printf("{\"ops\":%lld,\"seconds\":%.6f", (long long)b->done,
 	       bench_now() - b->begin);
-	if (b->has_ticker)
-		printf(",\"missed_ticks\":%.6f", b->missed_ticks);
+	if (b->note)
+		printf(",\"%s\":%.6f", b->note, b->noted);
 	puts("}");
 }

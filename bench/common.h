@@ -6,9 +6,9 @@
  *	prog --seconds S | --ops N [--connections C] [--tasks T]
  *	     [--dsn DSN] [--url URL] [--path PATH] [--size BYTES]
  *
- * prints {"ops":N,"seconds":S}, with a ticker also "missed_ticks":0..1, and
- * exits 0, or says in one line on stderr
- * why it cannot and exits 1.  A result that is not the expected one counts
+ * prints {"ops":N,"seconds":S}, some with one more number ("missed_ticks" of
+ * lines, "call_ms" of cancel), and exits 0, or says in one line on stderr why
+ * it cannot and exits 1.  A result that is not the expected one counts
  * as failure: a fast wrong answer is no measurement.
  */
 #ifndef BENCH_COMMON_H
@@ -40,8 +40,8 @@ struct bench {
 	double begin;
 	double end;
 	double paused;		/* since then, while paused */
-	bool has_ticker;
-	double missed_ticks;	/* share of the ticker's */
+	const char *note;	/* one more number of the row, or NULL: its key */
+	double noted;		/* in bench/measure.py's NOTES */
 };
 
 void bench_options_parse(struct bench_options *opt, int argc, char **argv);

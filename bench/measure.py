@@ -22,6 +22,13 @@ class Problem(Exception):
     """The run cannot go on: one line that says what to do."""
 
 
+# What a program of ours may tell beside its operations.
+NOTES = {
+    "missed_ticks": "ours missed {:.2%} of its ticks",
+    "call_ms": "the call that cancels all of ours takes {:.1f} ms",
+}
+
+
 class Failure(Exception):
     """One contender failed."""
 
@@ -32,7 +39,7 @@ class Sample:
     value: float                # in the unit of the row: more is better
     cpu: float                  # user + system seconds of the process
     peak_kb: int
-    missed_ticks: float = None  # share, of who has a ticker
+    notes: dict = field(default_factory=dict)   # key of NOTES -> number
 
 
 @dataclass
@@ -63,11 +70,15 @@ class Result:
         each = [a.value / b.value for a, b in pairs]
         return round(statistics.median(each), 3) if each else None
 
-    def missed_ticks(self):
-        """The share of its ticks that ours missed, or None."""
-        missed = [s.missed_ticks for s in self.samples.get("ours", ())
-                  if s.missed_ticks is not None]
-        return round(statistics.median(missed), 5) if missed else None
+    def notes(self):
+        """What else ours told: key -> the median over the rounds."""
+        told = {}
+        for key in NOTES:
+            each = [s.notes[key] for s in self.samples.get("ours", ())
+                    if key in s.notes]
+            if each:
+                told[key] = round(statistics.median(each), 5)
+        return told
 
     def limit(self):
         """Is the bare loop of this run good enough to be called the limit?"""
@@ -190,7 +201,7 @@ class Bench:
         except (ValueError, KeyError, ZeroDivisionError) as error:
             raise Failure(f"no result in its output: {error}") from None
         return Sample(int(said["ops"]), rate, used["cpu"], used["peak_kb"],
-                      said.get("missed_ticks"))
+                      {key: said[key] for key in NOTES if key in said})
 
     def sample(self, row, contender):
         if contender.run:

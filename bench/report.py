@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from measure import NOTES
+
 COLUMNS = ("row", "who", "median", "min", "max", "cpu/op", "peak",
            "ours is")
 
@@ -21,8 +23,7 @@ def json_line(result):
                    if result.ratio("ours", n) is not None},
         "missing": list(result.missing),
     }
-    if result.missed_ticks() is not None:
-        line["missed_ticks"] = result.missed_ticks()
+    line.update(result.notes())
     if result.failed:
         line["failed"] = result.failed
     if result.limit():
@@ -78,9 +79,8 @@ def table(results):
                          zip(c[2:], widths[2:]))
         text.append(f"{left}  {rest}".rstrip())
     for r in results:
-        if r.missed_ticks() is not None:
-            text.append(f"{r.row.name}: ours missed "
-                        f"{100 * r.missed_ticks():.2f} % of its ticks")
+        for key, number in r.notes().items():
+            text.append(f"{r.row.name}: {NOTES[key].format(number)}")
         limit = r.limit()
         if limit and limit["ratio"] is None:
             text.append(f"{r.row.name}: whether bare is a limit is not known: "

@@ -16,6 +16,7 @@
  * has the serial of the old statement there and deallocates its name.  libpq
  * before 17 has no Close message, so it is a statement.
  */
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,14 +30,20 @@ struct answers {
 	PGresult *described;
 };
 
-static char *
-write_hex(char *at, uint64_t n, int digits)
+/* Eight digits at once: n's halves, bytes and nibbles are moved apart, so that
+ * each digit has a byte, and those above 9 go on at 'a'. */
+static void
+write_hex(char *at, uint32_t n)
 {
-	static const char hex[] = "0123456789abcdef";
+	const uint64_t ones = 0x0101010101010101;
+	uint64_t x = n, letters;
 
-	for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4)
-		*at++ = hex[n >> shift & 15];
-	return at;
+	x = (x & 0xffff0000) << 16 | (x & 0xffff);
+	x = (x & 0x0000ff000000ff00) << 8 | (x & 0x000000ff000000ff);
+	x = (x & 0x00f000f000f000f0) << 4 | (x & 0x000f000f000f000f);
+	letters = (x + 6 * ones) >> 4 & ones;
+	x = htobe64(x + '0' * ones + letters * ('a' - '0' - 10));
+	memcpy(at, &x, sizeof x);
 }
 
 /* By hand: every prepared statement needs it, and printf() costs more than
@@ -44,13 +51,12 @@ write_hex(char *at, uint64_t n, int digits)
 void
 aw__pg_statement_name(const struct aw_stmt_slot *slot, char name[40])
 {
-	char *at = name;
-
-	memcpy(at, "aw_", 3);
-	at = write_hex(at + 3, slot->hash, 16);
-	*at++ = '_';
-	at = write_hex(at, slot->serial, 8);
-	*at = '\0';
+	memcpy(name, "aw_", 3);
+	write_hex(name + 3, (uint32_t)(slot->hash >> 32));
+	write_hex(name + 11, (uint32_t)slot->hash);
+	name[19] = '_';
+	write_hex(name + 20, slot->serial);
+	name[28] = '\0';
 }
 
 static bool

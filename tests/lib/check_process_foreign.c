@@ -4,6 +4,7 @@
  * fork() and its other threads.
  */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/ptrace.h>
 
 #include "process_world.h"
@@ -73,13 +74,13 @@ START_TEST(an_ignored_sigchld_stops_nothing)
 }
 END_TEST
 
-static volatile bool over;
+static atomic_bool over;
 
 static void *
 robs(void *arg)
 {
 	(void)arg;
-	while (!over)
+	while (!atomic_load(&over))
 		if (waitpid(-1, NULL, WNOHANG) <= 0)
 			usleep(100);
 	return NULL;
@@ -89,13 +90,13 @@ START_TEST(a_thread_that_reaps_every_child_stops_nothing)
 {
 	pthread_t thread;
 
-	over = false;
+	atomic_store(&over, false);
 	ck_assert_int_eq(pthread_create(&thread, NULL, robs, NULL), 0);
 	for (int i = 0; i < 5; i++) {
 		ck_assert_int_eq(run_world(robbed, NULL), 0);
 		ck_assert_str_eq(noted, "told; ");
 	}
-	over = true;
+	atomic_store(&over, true);
 	pthread_join(thread, NULL);
 }
 END_TEST

@@ -106,13 +106,13 @@ START_TEST(numbers_that_keep_coming_take_turns)
 }
 END_TEST
 
-static volatile bool over;
+static atomic_bool over;
 
 static void *
 storm(void *arg)
 {
 	(void)arg;
-	while (!over)
+	while (!atomic_load(&over))
 		kill(getpid(), SIGUSR1);
 	return NULL;
 }
@@ -126,7 +126,7 @@ in_a_storm(void *arg)
 
 	(void)arg;
 	AW_TRY(aw_signals_open(&s, SIGUSR1, SIGHUP));
-	over = false;
+	atomic_store(&over, false);
 	if (pthread_create(&thread, NULL, storm, NULL) != 0)
 		return -EAGAIN;
 	for (int i = 0; i < 1000; i++) {
@@ -136,7 +136,7 @@ in_a_storm(void *arg)
 		else
 			n++;
 	}
-	over = true;
+	atomic_store(&over, true);
 	pthread_join(thread, NULL);
 	note("%d", n > 400);
 	return 0;
@@ -157,7 +157,7 @@ closes_in_a_storm(void *arg)
 
 	(void)arg;
 	signal(SIGUSR1, hear);
-	over = false;
+	atomic_store(&over, false);
 	if (pthread_create(&thread, NULL, storm, NULL) != 0)
 		return -EAGAIN;
 	for (int i = 0; i < 500; i++) {
@@ -166,7 +166,7 @@ closes_in_a_storm(void *arg)
 		AW_TRY(aw_signals_open(&s, SIGUSR1));
 		AW_TRY(aw_yield());
 	}
-	over = true;
+	atomic_store(&over, true);
 	pthread_join(thread, NULL);
 	signal(SIGUSR1, SIG_DFL);
 	return 0;

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "tasks.h"
@@ -52,13 +53,14 @@ note_open(int number)
 	note("%s", name(aw_signals_open(&s, number)));
 }
 
-static int n_heard;
+/* Any thread may be the one that hears. */
+static atomic_int n_heard;
 
 static inline void
 hear(int number)
 {
 	(void)number;
-	n_heard++;
+	atomic_fetch_add(&n_heard, 1);
 }
 
 static inline void *

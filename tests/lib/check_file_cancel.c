@@ -383,7 +383,7 @@ main(void)
 	TCase *gated = tcase_create("at the gate");
 
 	tcase_add_checked_fixture(gated, use_threads, remove_folder);
-	tcase_set_timeout(gated, 60);
+	tcase_set_timeout(gated, 300);
 	tcase_add_test(gated,
 		       what_only_looks_is_left_and_what_changes_is_waited_for);
 	tcase_add_test(gated, what_has_not_begun_is_taken_back);

@@ -400,7 +400,7 @@ main(void)
 
 	add_twice(suite, add);
 	tcase_add_checked_fixture(ring, use_ring, remove_folder);
-	tcase_set_timeout(ring, 60);
+	tcase_set_timeout(ring, 300);
 	if (suite_forks()) {
 		tcase_add_test(ring, the_metrics_tell_who_does_it);
 		tcase_add_test(ring,

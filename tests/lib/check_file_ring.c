@@ -350,7 +350,7 @@ main(void)
 	TCase *ring = tcase_create("the ring");
 
 	tcase_add_checked_fixture(ring, use_ring, remove_folder);
-	tcase_set_timeout(ring, 60);
+	tcase_set_timeout(ring, 300);
 	tcase_add_test(ring, the_backend_is_the_one_that_was_asked_for);
 	tcase_add_test(ring, the_loop_copies_little_and_writes_nothing);
 	tcase_add_test(ring, a_backend_that_is_none_is_refused);

@@ -295,7 +295,7 @@ main(void)
 	Suite *suite = suite_create("io_closed");
 	TCase *t = tcase_create("closed");
 
-	tcase_set_timeout(t, 60);
+	tcase_set_timeout(t, 300);
 	tcase_add_test(t, closed_in_the_turn_in_which_the_wait_began);
 	tcase_add_test(t,
 		       closed_when_the_other_direction_is_waited_for_already);

@@ -412,7 +412,7 @@ main(void)
 	TCase *tcase = tcase_create("process");
 
 	suite_add_tcase(suite, tcase);
-	tcase_set_timeout(tcase, 120);
+	tcase_set_timeout(tcase, 300);
 	tcase_add_test(tcase,
 		       exit_codes_and_signals_are_told_as_often_as_asked);
 	tcase_add_test(tcase, every_task_that_waits_is_told);

@@ -324,7 +324,7 @@ main(void)
 	TCase *tcase = tcase_create("process_end");
 
 	suite_add_tcase(suite, tcase);
-	tcase_set_timeout(tcase, 120);
+	tcase_set_timeout(tcase, 300);
 	tcase_add_test(tcase, a_process_that_listens_ends_by_itself);
 	tcase_add_test(tcase, one_that_does_not_is_killed);
 	tcase_add_test(tcase,

@@ -364,7 +364,7 @@ main(void)
 	TCase *tcase = tcase_create("process_faults");
 
 	suite_add_tcase(suite, tcase);
-	tcase_set_timeout(tcase, 120);
+	tcase_set_timeout(tcase, 300);
 	tcase_add_test(tcase, every_descriptor_that_is_missing_is_told);
 	tcase_add_test(tcase, without_memory_nothing_is_left_behind);
 	tcase_add_test(tcase,

@@ -242,7 +242,7 @@ main(void)
 	TCase *tcase = tcase_create("process_foreign");
 
 	suite_add_tcase(suite, tcase);
-	tcase_set_timeout(tcase, 120);
+	tcase_set_timeout(tcase, 300);
 	tcase_add_test(tcase,
 		       the_programs_handler_is_called_for_what_was_executed);
 	tcase_add_test(tcase, an_ignored_sigchld_stops_nothing);

@@ -167,7 +167,7 @@ main(void)
 
 	suite_add_tcase(suite, tcase);
 	tcase_add_checked_fixture(tcase, setup, NULL);
-	tcase_set_timeout(tcase, 120);
+	tcase_set_timeout(tcase, 300);
 	tcase_add_test(tcase,
 		       who_does_not_listen_is_killed_when_the_leader_has_ended);
 	tcase_add_test(tcase, a_session_is_a_group_too);

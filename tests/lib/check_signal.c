@@ -257,7 +257,7 @@ main(void)
 	TCase *tcase = tcase_create("signal");
 
 	suite_add_tcase(suite, tcase);
-	tcase_set_timeout(tcase, 120);
+	tcase_set_timeout(tcase, 300);
 	tcase_add_test(tcase, signals_are_told_in_turn_and_once_for_several);
 	tcase_add_test(tcase, a_task_that_waits_is_woken);
 	tcase_add_test(tcase, an_interrupted_wait_loses_no_signal);

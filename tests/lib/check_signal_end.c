@@ -249,7 +249,7 @@ main(void)
 	TCase *tcase = tcase_create("signal_end");
 
 	suite_add_tcase(suite, tcase);
-	tcase_set_timeout(tcase, 120);
+	tcase_set_timeout(tcase, 300);
 	tcase_add_test(tcase,
 		       what_was_there_comes_back_unless_it_was_replaced);
 	tcase_add_test(tcase, the_end_of_the_loop_gives_them_back);

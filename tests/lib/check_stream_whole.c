@@ -335,7 +335,7 @@ main(void)
 	Suite *suite = suite_create("stream_whole");
 	TCase *tcase = tcase_create("all");
 
-	tcase_set_timeout(tcase, 60);
+	tcase_set_timeout(tcase, 300);
 	tcase_add_test(tcase,
 		       a_slurp_gives_what_is_left_and_tells_interruptions);
 	tcase_add_test(tcase, a_slurp_has_a_limit_that_is_told);

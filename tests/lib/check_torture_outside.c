@@ -283,7 +283,7 @@ main(void)
 	Suite *suite = suite_create("torture_outside");
 	TCase *all = tcase_create("torture");
 
-	tcase_set_timeout(all, 120);
+	tcase_set_timeout(all, 300);
 	tcase_add_test(all, undisturbed_everything_is_done);
 	tcase_add_loop_test(all, a_cancel_at_any_moment_loses_nothing, 0,
 			    (int)AW_LENGTH(kinds));

@@ -224,8 +224,8 @@ add_twice(Suite *suite, void (*add)(TCase *tcase))
 
 	tcase_add_checked_fixture(ring, use_ring, remove_folder);
 	tcase_add_checked_fixture(threads, use_threads, remove_folder);
-	tcase_set_timeout(ring, 60);
-	tcase_set_timeout(threads, 60);
+	tcase_set_timeout(ring, 300);
+	tcase_set_timeout(threads, 300);
 	tcase_add_test(ring, the_backend_is_the_one_that_was_asked_for);
 	tcase_add_test(threads, the_backend_is_the_one_that_was_asked_for);
 	add(ring);

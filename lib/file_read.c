@@ -50,15 +50,15 @@ aw__file_forget_read(struct aw_file *file)
 	file->stale = false;
 }
 
-/* Begin of a call that reads. A block counts as sixteen ready operations, so
- * that the clock is read for each of them. */
+/* Begin of a call that reads. A block counts as 128 ready operations: to hand
+ * out its lines takes as long, and others run before the next one. */
 static int
 enter(struct aw_file *file, struct aw_task **ret)
 {
 	int r;
 
 	if (aw__loop)
-		aw__loop->ops |= 15;
+		aw__loop->ops |= 127;
 	r = aw__file_enter(file, ret);
 	if (r < 0)
 		return r;

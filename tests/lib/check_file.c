@@ -268,6 +268,66 @@ START_TEST(a_file_that_grows_is_looked_at_again)
 }
 END_TEST
 
+/* --- Others ------------------------------------------------------------ */
+
+#define LONG_LINES 65536
+#define LONG_LINE 64
+
+static bool others_ran;
+
+static int
+runs(void *arg)
+{
+	(void)arg;
+	others_ran = true;
+	return 0;
+}
+
+static int
+make_long_file(void)
+{
+	static char text[LONG_LINE];
+	AW_AUTO(aw_file, f);
+
+	memset(text, 'x', sizeof text - 1);
+	text[sizeof text - 1] = '\n';
+	AW_TRY(aw_file_create(&f, in("long")));
+	for (int i = 0; i < LONG_LINES; i++)
+		AW_TRY(aw_file_write(f, aw_bytes(text, sizeof text)));
+	return aw_file_close(&f);
+}
+
+/* The test clock jumps when nothing is being read any more: then the next two
+ * blocks are at hand, and more than one of them is read without a wait. */
+static int
+reads_at_hand(void *arg)
+{
+	struct aw_bytes line;
+	AW_AUTO(aw_file, f);
+	AW_GROUP(group);
+
+	(void)arg;
+	AW_TRY(make_long_file());
+	AW_TRY(aw_file_open(&f, in("long"), O_RDONLY, 0));
+	while (aw_file_tell(f) < AW_MIB(1))
+		WANT(aw_file_line(f, &line) == 1);
+	AW_TRY(aw_sleep(1));
+	AW_TRY(aw_go(&group, runs, NULL));
+	WANT(!others_ran);
+	while (aw_file_tell(f) < AW_MIB(1) + AW_KIB(900))
+		WANT(aw_file_line(f, &line) == 1);
+	WANT(others_ran);
+	AW_TRY(aw_group_wait(&group));
+	return aw_file_close(&f);
+}
+
+START_TEST(others_run_after_a_block_that_was_at_hand)
+{
+	others_ran = false;
+	run_files(reads_at_hand, NULL);
+}
+END_TEST
+
 static void
 add(TCase *tcase)
 {
@@ -277,6 +337,7 @@ add(TCase *tcase)
 	tcase_add_test(tcase, lines_are_in_one_piece_wherever_blocks_end);
 	tcase_add_test(tcase, a_line_beyond_the_limit_is_refused_and_stays);
 	tcase_add_test(tcase, a_file_that_grows_is_looked_at_again);
+	tcase_add_test(tcase, others_run_after_a_block_that_was_at_hand);
 }
 
 int

@@ -172,3 +172,32 @@ aw_subscriber_freep(struct aw_subscriber **subscriber)
 	aw_subscriber_free(*subscriber);
 	*subscriber = NULL;
 }
+
+/* --- Seen from outside ------------------------------------------------- */
+
+/* Who has still to read the oldest item holds the putters up. */
+static void
+describe_putters(struct aw__sink *sink, const struct aw_broadcast *b)
+{
+	size_t left = aw__slot_of(b, b->first)->left;
+
+	aw__sink_add(sink, ", full, room for %zu, the oldest item is unread "
+		     "by %zu, ", b->cap, left);
+	aw__describe_line(sink, b->putters.head);
+	aw__sink_add(sink, " to put");
+}
+
+void
+aw__broadcast_describe(struct aw__sink *sink, const struct aw_broadcast *b)
+{
+	aw__sink_add(sink, " %p (%zu %s", (const void *)b, b->n_subscribers,
+		     b->n_subscribers == 1 ? "subscriber" : "subscribers");
+	if (b->putters.head)
+		describe_putters(sink, b);
+	if (b->readers.head) {
+		aw__sink_add(sink, ", ");
+		aw__describe_line(sink, b->readers.head);
+		aw__sink_add(sink, " for the next item");
+	}
+	aw__sink_add(sink, ")");
+}

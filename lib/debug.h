@@ -19,12 +19,16 @@
 
 #include <await/debug.h>
 
+struct aw_broadcast;
 struct aw_error;
+struct aw_event;
 struct aw_loop;
+struct aw_queue;
 struct aw_scope;
 struct aw_task;
 struct aw__debug;
 struct aw__wait;
+struct aw__wait_node;
 
 #define AW__SAMPLE_MASK 63u	/* every 64th wake is timed */
 
@@ -114,7 +118,7 @@ void aw__misuse_gone(const struct aw_task *task, const char *call) AW_COLD;
 /* Fails with AW_EUSAGE. */
 int aw__misuse_thread(const struct aw_loop *owner, const char *call) AW_COLD;
 
-/* --- dump.c, describe.c ------------------------------------------------- */
+/* --- dump.c, describe.c, describe_wait.c -------------------------------- */
 
 /* Text in pieces: what does not fit the buffer is handed on. */
 struct aw__sink {
@@ -139,5 +143,19 @@ void aw__describe_state(struct aw__sink *sink, const struct aw_task *task,
 void aw__describe_cancel(struct aw__sink *sink, const struct aw_scope *scope);
 /* Whom a task waits for; one of them, if there are several; or NULL. */
 const struct aw_task *aw__waited_for(const struct aw_task *task);
+/* " 0x1 held by 'b'": what it waits for, and how that stands. */
+void aw__describe_object(struct aw__sink *sink, const struct aw_task *task);
+/* "2 wait" */
+void aw__describe_line(struct aw__sink *sink, const struct aw__wait_node *head);
+
+/* --- queue.c, broadcast_life.c, select.c: " 0x1 (empty, room for 4)" ------ */
+
+void aw__queue_describe(struct aw__sink *sink, const struct aw_queue *queue);
+void aw__broadcast_describe(struct aw__sink *sink,
+			    const struct aw_broadcast *broadcast);
+void aw__event_describe(struct aw__sink *sink, const struct aw_event *event);
+/* By this name of its wait a select is known. */
+extern const char aw__one_of_several[];
+void aw__select_describe(struct aw__sink *sink, const struct aw__wait *wait);
 
 #endif

@@ -6,10 +6,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include <await/limiter.h>
-#include <await/sync.h>
-
-#include "pool_private.h"
 #include "runtime.h"
 
 /* --- Text in pieces ---------------------------------------------------- */
@@ -70,97 +66,7 @@ seconds(double exact)
 	return exact > -0.0005 && exact < 0.0005 ? 0 : exact;
 }
 
-/* --- What it waits for ------------------------------------------------- */
-
-static bool
-waits_for(const struct aw_task *task, const char *what)
-{
-	return task->wait && task->wait->object &&
-	       strcmp(task->wait->what, what) == 0;
-}
-
-/* Is it still the task that took the lock? Its block outlives it, but not
- * its loop. */
-static const struct aw_task *
-holder(const struct aw_loop *loop, const struct aw_task *task, uint64_t serial)
-{
-	if (!task || (serial ^ loop->serial) >> AW__TASK_ID_BITS != 0)
-		return NULL;
-	return aw__task_serial(task) == serial ? task : NULL;
-}
-
-static const struct aw_task *
-writer_of(const struct aw_loop *loop, const struct aw_rwlock *lock)
-{
-	return holder(loop, lock->writer, lock->writer_id);
-}
-
-static const struct aw_task *
-first_borrower(const struct aw_loop *loop, const struct aw_limiter *limiter)
-{
-	const struct aw_borrow *borrow = limiter->borrowers;
-
-	return borrow ? holder(loop, borrow->task, borrow->serial) : NULL;
-}
-
-/* One of those that have not ended; the scopes of the owner lie between. */
-static const struct aw_task *
-child_of(const struct aw_group *group)
-{
-	const struct aw_scope *at = group->scope.child;
-
-	while (at && !(at->task && at->task->group == group &&
-		       at == &at->task->base))
-		at = at->next;
-	return at ? at->task : NULL;
-}
-
-static bool
-waits_for_group(const struct aw_task *task)
-{
-	return waits_for(task, "children of a group") ||
-	       waits_for(task, "a child of a group") ||
-	       waits_for(task, "a child's start") ||
-	       waits_for(task, "a place in a group");
-}
-
-const struct aw_task *
-aw__waited_for(const struct aw_task *task)
-{
-	const void *object = task->wait ? task->wait->object : NULL;
-	const struct aw_mutex *mutex = object;
-
-	if (waits_for(task, "a task"))
-		return object;
-	if (waits_for(task, "a mutex"))
-		return holder(task->loop, mutex->owner, mutex->owner_id);
-	if (waits_for(task, "a lock, to read") ||
-	    waits_for(task, "a lock, to write"))
-		return writer_of(task->loop, object);
-	if (waits_for(task, "a place of a limiter"))
-		return first_borrower(task->loop, object);
-	return waits_for_group(task) ? child_of(object) : NULL;
-}
-
-static void
-describe_object(struct aw__sink *sink, const struct aw_task *task)
-{
-	const struct aw_task *other = aw__waited_for(task);
-	const void *object = task->wait->object;
-
-	if (waits_for(task, "a task"))
-		aw__sink_add(sink, " '%s'", other->name);
-	else if (waits_for_group(task))
-		aw__sink_add(sink, " '%s'",
-			     ((const struct aw_scope *)object)->name);
-	else if (waits_for(task, "a member of a pool"))
-		aw__sink_add(sink, " '%s'",
-			     ((const struct aw_pool *)object)->name);
-	else if (other)
-		aw__sink_add(sink, " %p held by '%s'", object, other->name);
-	else if (object)
-		aw__sink_add(sink, " %p", object);
-}
+/* --- Its state --------------------------------------------------------- */
 
 void
 aw__describe_state(struct aw__sink *sink, const struct aw_task *task,
@@ -184,7 +90,7 @@ aw__describe_state(struct aw__sink *sink, const struct aw_task *task,
 	aw__sink_add(sink, " %.3g s for %s",
 		     seconds(now - (since > task->born ? since : task->born)),
 		     task->wait->what);
-	describe_object(sink, task);
+	aw__describe_object(sink, task);
 }
 
 /* --- Its limits -------------------------------------------------------- */

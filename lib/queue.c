@@ -342,6 +342,45 @@ aw__queue_let_go(struct aw_queue *queue)
 	leave(queue, 0);
 }
 
+/* --- Seen from outside ------------------------------------------------- */
+
+static void
+describe_fill(struct aw__sink *sink, const struct aw_queue *queue)
+{
+	if (queue->n == 0)
+		aw__sink_add(sink, "empty, room for %zu", queue->cap);
+	else if (queue->n == queue->cap)
+		aw__sink_add(sink, "full, room for %zu", queue->cap);
+	else
+		aw__sink_add(sink, "%zu of %zu places taken", queue->n,
+			     queue->cap);
+}
+
+static void
+describe_line(struct aw__sink *sink, const struct aw_waiters *line,
+	      const char *to)
+{
+	if (!line->head)
+		return;
+	aw__sink_add(sink, ", ");
+	aw__describe_line(sink, line->head);
+	aw__sink_add(sink, " %s", to);
+}
+
+void
+aw__queue_describe(struct aw__sink *sink, const struct aw_queue *queue)
+{
+	aw__sink_add(sink, " %p (", (const void *)queue);
+	describe_fill(sink, queue);
+	describe_line(sink, &queue->getters, "to get");
+	describe_line(sink, &queue->putters, "to put");
+	describe_line(sink, &queue->joiners, "for all to be done");
+	if (queue->joiners.head)
+		aw__sink_add(sink, ", %llu not done",
+			     (unsigned long long)queue->n_undone);
+	aw__sink_add(sink, ")");
+}
+
 /* --- Life -------------------------------------------------------------- */
 
 /* Bytes of cap items, and of their places behind them; false: too many. */

@@ -29,6 +29,10 @@
 #include "broadcast_private.h"
 #include "runtime.h"
 
+#define TOLD 8			/* cases that a report names */
+
+const char aw__one_of_several[] = "one of several";
+
 /* In the room of a case. */
 struct room {
 	struct aw__wait_node node;
@@ -294,10 +298,11 @@ attach_all(struct aw_case *cases, size_t n, struct aw__wait *trunk)
 static int
 wait_for_one(struct aw_task *self, struct aw_case *cases, size_t n)
 {
-	struct aw__wait trunk = AW__WAIT_INIT(self, "one of several", cases);
+	struct aw__wait trunk = AW__WAIT_INIT(self, aw__one_of_several, cases);
 	size_t last = find_earliest(cases, n), i;
 	int r;
 
+	trunk.value = (int)n;		/* till it is woken: for a report */
 	if (last < n && !(cases[last].until > 0)) {
 		cases[last].status = 0;
 		return (int)last;
@@ -339,4 +344,54 @@ aw_select(struct aw_case *cases, size_t n)
 	}
 	let_go(cases, n);
 	return r;
+}
+
+/* --- Seen from outside ------------------------------------------------- */
+
+static void
+describe_case(struct aw__sink *sink, const struct aw_case *c)
+{
+	switch (c->kind) {
+	case AW_CASE_TASK_:
+		aw__sink_add(sink, "a task '%s'", c->task->name);
+		break;
+	case AW_CASE_EVENT_:
+		aw__sink_add(sink, "an event");
+		aw__event_describe(sink, c->event);
+		break;
+	case AW_CASE_GET_:
+	case AW_CASE_PUT_:
+		aw__sink_add(sink, c->kind == AW_CASE_GET_ ?
+			     "an item of a queue" : "room in a queue");
+		aw__queue_describe(sink, c->queue);
+		break;
+	case AW_CASE_NEXT_:
+		aw__sink_add(sink, "an item of a broadcast");
+		aw__broadcast_describe(sink, c->subscriber->broadcast);
+		break;
+	case AW_CASE_FD_:
+		aw__sink_add(sink, "descriptor %d", c->fd);
+		break;
+	case AW_CASE_UNTIL_:
+		aw__sink_add(sink, "a time");
+		break;
+	default:
+		aw__sink_add(sink, "nothing");
+		break;
+	}
+}
+
+/* Of a wait that goes on: its value is the number of cases. */
+void
+aw__select_describe(struct aw__sink *sink, const struct aw__wait *wait)
+{
+	const struct aw_case *cases = wait->object;
+	int n = wait->value, i;
+
+	for (i = 0; i < n && i < TOLD; i++) {
+		aw__sink_add(sink, i == 0 ? ": " : ", or ");
+		describe_case(sink, &cases[i]);
+	}
+	if (n > TOLD)
+		aw__sink_add(sink, ", or one of %d more", n - TOLD);
 }

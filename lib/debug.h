@@ -73,6 +73,8 @@ void aw__unhandled(const struct aw_loop *loop, const char *name,
 
 void aw__registry_add(struct aw_loop *loop);
 void aw__registry_remove(struct aw_loop *loop);
+/* Does the loop of that number live, and is it under AWAIT_DEBUG? */
+bool aw__registry_has(uint64_t serial, bool *ret_debug);
 /* Lets every other loop call fn with itself as the argument. */
 void aw__registry_post(struct aw_loop *but, void (*fn)(void *arg));
 
@@ -117,6 +119,8 @@ void aw__misuse_nan(const char *what, const char *site) AW_COLD;
 void aw__misuse_gone(const struct aw_task *task, const char *call) AW_COLD;
 /* Fails with AW_EUSAGE. */
 int aw__misuse_thread(const struct aw_loop *owner, const char *call) AW_COLD;
+/* The same of the loop of that number; 0: it has ended. */
+int aw__misuse_loop(uint64_t serial, const char *call) AW_COLD;
 
 /* --- dump.c, describe.c, describe_wait.c -------------------------------- */
 

@@ -101,15 +101,29 @@ aw__misuse_gone(const struct aw_task *task, const char *call)
 				  : "was joined or released already");
 }
 
+static int
+elsewhere(const char *call, bool debug)
+{
+	if (debug || is_debugging())
+		aw__debug_die("%s: this belongs to the loop of another thread "
+			      "(use aw_post)", call);
+	return aw_fail(AW_EUSAGE, "%s: this belongs to the loop of another "
+		       "thread (use aw_post)", call);
+}
+
 int
 aw__misuse_thread(const struct aw_loop *owner, const char *call)
 {
 	if (owner->mark != aw_fork_mark())
 		return aw_fail(AW_EFORK, "%s: the task belongs to the parent "
 			       "process", call);
-	if (owner->debug || is_debugging())
-		aw__debug_die("%s: this belongs to the loop of another thread "
-			      "(use aw_post)", call);
-	return aw_fail(AW_EUSAGE, "%s: this belongs to the loop of another "
-		       "thread (use aw_post)", call);
+	return elsewhere(call, owner->debug);
+}
+
+int
+aw__misuse_loop(uint64_t serial, const char *call)
+{
+	bool debug;
+
+	return aw__registry_has(serial, &debug) ? elsewhere(call, debug) : 0;
 }

@@ -42,6 +42,19 @@ aw__registry_remove(struct aw_loop *loop)
 	pthread_mutex_unlock(&lock);
 }
 
+bool
+aw__registry_has(uint64_t serial, bool *ret_debug)
+{
+	const struct aw_loop *loop;
+
+	pthread_mutex_lock(&lock);
+	for (loop = first; loop && loop->serial != serial; )
+		loop = loop->next_loop;
+	*ret_debug = loop && loop->debug;
+	pthread_mutex_unlock(&lock);
+	return loop;
+}
+
 /* The loops of other threads do not run here. */
 void
 aw__registry_forked(struct aw_loop *own)

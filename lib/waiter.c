@@ -5,10 +5,26 @@
  */
 #include "runtime.h"
 
+/* Not its address: a waiter may outlive the loop. */
+static uint64_t
+loop_here(void)
+{
+	return aw__loop ? aw__loop->serial : 0;
+}
+
+static bool
+is_elsewhere(const struct aw_waiter *waiter)
+{
+	if (__builtin_expect(waiter->loop == loop_here(), 1))
+		return false;
+	return aw__misuse_loop(waiter->loop, "aw_waiter_complete") < 0;
+}
+
 uint64_t
 aw_waiter_begin(struct aw_waiter *waiter)
 {
 	waiter->done = false;
+	waiter->loop = loop_here();
 	return ++waiter->ticket;
 }
 
@@ -17,8 +33,7 @@ aw_waiter_complete(struct aw_waiter *waiter, uint64_t ticket, int value)
 {
 	if (ticket == 0 || ticket != waiter->ticket || waiter->done)
 		return false;
-	if (waiter->wait && aw__is_elsewhere(waiter->wait->task->loop,
-					     "aw_waiter_complete"))
+	if (is_elsewhere(waiter))
 		return false;
 	if (waiter->wait && !aw__wake(waiter->wait, value))
 		return false;
@@ -40,6 +55,7 @@ aw_waiter_wait(struct aw_waiter *waiter, int *ret_value, const char *what,
 		struct aw__wait wait = AW__WAIT_INIT(self, what, object);
 
 		wait.flags = AW__WAIT_OUTSIDE;
+		waiter->loop = self->loop->serial;
 		waiter->wait = &wait;
 		r = aw__wait(&wait);
 		waiter->wait = NULL;

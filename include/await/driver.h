@@ -44,7 +44,8 @@ struct aw_waiter {
 	uint64_t ticket;		/* of the current use, never 0 */
 	int value;
 	bool done;
-	void *spare[4];
+	uint64_t loop;			/* the number of the one that began */
+	void *spare[3];
 };
 
 /* A callback at a time of aw_now().  Zeroed memory is a stopped timer. */
@@ -158,8 +159,8 @@ AW_API uint64_t aw_waiter_begin(struct aw_waiter *waiter);
  * @value: handed to the wait
  *
  * Legal before the wait begins: it then returns at once.  Another thread's call
- * is refused while a task waits; before that nobody knows whose it is, and it
- * is undefined: use aw_post().
+ * is refused, with AW_EUSAGE as the last failure, from aw_waiter_begin() on as
+ * long as the loop lives that called it: use aw_post().
  *
  * Return: true if this was the first completion of this ticket and the wait
  * had not been interrupted.

@@ -2,7 +2,8 @@
 /*
  * Processes between their files: process.c (life), process_signal.c (signals
  * and groups), process_start.c (the loop's side of a start), process_spawn.c
- * (the helper thread's and the child's), process_run.c (communicating).
+ * (the helper thread's and the child's), process_user.c (whose it is),
+ * process_run.c (communicating).
  * doc/internals/process.md draws the whole.
  */
 #ifndef AW__PROCESS_H
@@ -48,15 +49,27 @@ struct aw__spawn {
 	struct aw_stream_options streams;	/* of our ends */
 	bool new_group, new_session;
 	int umask;			/* -1: as it is */
+	const char *user, *group;	/* as they were given, or NULL */
+	const char *const *names;	/* of groups, or NULL */
+	bool has_uid, has_gid;
+	uid_t uid;
+	gid_t gid;
+	gid_t *groups;			/* NULL: as they are */
+	int n_groups;
 	int pidfd;			/* the result */
 	pid_t pid;
-	const char *failed;		/* static: where; NULL: it runs */
+	const char *failed;		/* where; NULL: it runs */
 	int code;			/* -errno */
+	char why[160];			/* room for failed */
 };
 
 /* process_spawn.c: blocks until the program is executed; for a helper
  * thread. Fills in the result. */
 void aw__spawn(struct aw__spawn *spawn);
+
+/* process_user.c: names become numbers; blocks. 0, or what failed. The groups
+ * are the caller's to free. */
+int aw__spawn_user(struct aw__spawn *spawn);
 
 /* process.c: a process that does not run yet, and what undoes that. */
 int aw__process_new(struct aw_process **ret);

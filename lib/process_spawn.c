@@ -159,6 +159,19 @@ execute(const struct aw__spawn *s)
 	errno = forbidden ? EACCES : ENOENT;
 }
 
+/* The user last: who has given root up cannot choose groups. */
+static bool IN_CHILD
+become(const struct aw__spawn *s)
+{
+	if (s->groups &&
+	    syscall(SYS_setgroups, s->n_groups, s->groups) < 0)
+		return false;
+	if (s->has_gid && syscall(SYS_setresgid, s->gid, s->gid, s->gid) < 0)
+		return false;
+	return !s->has_uid ||
+	       syscall(SYS_setresuid, s->uid, s->uid, s->uid) == 0;
+}
+
 static int IN_CHILD
 child(void *arg)
 {
@@ -175,6 +188,9 @@ child(void *arg)
 		give_up(c, "its descriptors 0 to 2");
 	if (!seal(s))
 		give_up(c, "closing its other descriptors");
+	if (!become(s))
+		give_up(c, ".user, .group, .groups: root's right "
+			   "(CAP_SETUID, CAP_SETGID)");
 	if (s->cwd && syscall(SYS_chdir, s->cwd) < 0)
 		give_up(c, "its folder");
 	reset_signals();
@@ -212,6 +228,17 @@ has_pidfds(struct aw__spawn *s)
 	return r == 0;
 }
 
+/* What is another user's must not share our memory, which he could write
+ * to, nor hold up the thread, which he could by a stop: a copy, as of
+ * fork(). */
+static int
+clone_flags(const struct aw__spawn *s)
+{
+	bool other = s->has_uid || s->has_gid || s->groups;
+
+	return other ? CLONE_PIDFD : CLONE_PIDFD | CLONE_VM | CLONE_VFORK;
+}
+
 /* With all signals blocked: a handler of the program's must not run in a
  * child that shares its memory. */
 static void
@@ -223,8 +250,7 @@ clone_child(struct aw__spawn *s, struct child *c, char *stack)
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pid = plain_clone(child, stack + STACK,
-			  CLONE_VM | CLONE_VFORK | CLONE_PIDFD, c, &pidfd);
+	pid = plain_clone(child, stack + STACK, clone_flags(s), c, &pidfd);
 	if (pid < 0)
 		fail(s, "a new process", -errno);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -282,18 +308,25 @@ spawn_with(struct aw__spawn *s, const int report[2])
 	munmap(stack, STACK);
 }
 
-void
-aw__spawn(struct aw__spawn *s)
+static void
+spawn(struct aw__spawn *s)
 {
 	int report[2];
 
-	s->failed = NULL;
-	if (!has_pidfds(s))
-		return;
 	if (pipe2(report, O_CLOEXEC) < 0) {
 		fail(s, "a pipe", -errno);
 		return;
 	}
 	spawn_with(s, report);
 	close(report[0]);
+}
+
+void
+aw__spawn(struct aw__spawn *s)
+{
+	s->failed = NULL;
+	if (has_pidfds(s) && aw__spawn_user(s) == 0)
+		spawn(s);
+	aw__free(s->groups);
+	s->groups = NULL;
 }

@@ -95,6 +95,7 @@ settle(struct aw__spawn *s, const struct aw_process_options *o)
 		.streams = { .size = sizeof s->streams, .limit = o->limit,
 			     .high = o->high },
 		.new_group = o->new_group, .new_session = o->new_session,
+		.user = o->user, .group = o->group, .names = o->groups,
 		.umask = o->umask == AW_NONE ? 0 : o->umask ? o->umask : -1,
 		.pidfd = -1,
 	};

@@ -74,7 +74,13 @@ struct aw_process_options {
 	int64_t limit, high;	/* of its streams, as of aw_tcp_connect(): the
 				 * longest line, and what may wait to be sent;
 				 * 64 KiB */
-	void *spare[4];
+	const char *user;	/* whose it is: a name, or a number as text;
+				 * with the group and the supplementary groups
+				 * of a login; the program's */
+	const char *group;	/* its group, the same way; that of .user */
+	const char *const *groups;	/* its supplementary groups, then NULL,
+				 * in place of those of .user */
+	void *spare[1];
 };
 
 /* What a process wrote, and how it ended. */
@@ -107,17 +113,31 @@ struct aw_output {
  * Returns when the program has been executed.  Relative paths are of .cwd.
  * A file that is no program and no script with "#!" is not given to a shell.
  *
+ * With .user nothing is left of the program's own rights: real, effective and
+ * saved numbers are set, and the supplementary groups are those of a login,
+ * which is setgroups(2) and so needs root (CAP_SETUID and CAP_SETGID), also
+ * for the program's own user.  A user who is a number and in no database has
+ * none, and needs .group.  .group alone changes nothing but the group: the
+ * user and the supplementary groups stay; a group that the program has got
+ * already needs no right.  .groups alone sets those only; none with { NULL }.
+ * .cwd is entered and the program executed with the new rights; HOME, USER and
+ * the rest of .env are left alone.  Names are looked up in the helper thread.
+ * Such a start copies the program's page tables, as fork(2) does.  To end a
+ * child of another user takes root, too (CAP_KILL).
+ *
  * Awaits; cancel point before it begins: then the program does not run.
  *
  * Return: 0; -ENOENT (no such program, interpreter or folder), -EACCES (not
  * executable, a folder), -ENOEXEC, -E2BIG or another -errno of execve(2), all
  * naming the program; -EAGAIN (too many processes; no helper thread); -EMFILE,
  * -ENFILE; -EBADF (a descriptor of the options); -ENOSYS (the kernel, or a
- * filter, has no pidfd); -EINVAL (@argv, an option); -ENOMEM; -ECANCELED;
+ * filter, has no pidfd); -EINVAL (@argv, an option; no such user or group);
+ * -EPERM (.user, .group or .groups without the right to); -ENOMEM; -ECANCELED;
  * -ETIME; -ETIMEDOUT (a budget); -EDEADLK; AW_EUSAGE; AW_EFORK.
  * Lifetime: arguments and options are not kept; descriptors stay the caller's.
  * Context: task.
- * Source: clone(2); execve(2); pidfd_open(2); close_range(2).
+ * Source: clone(2); execve(2); pidfd_open(2); close_range(2); setgroups(2);
+ * systemd.exec(5), User=.
  * Since: 0.1
  */
 AW_API AW_AWAITS AW_MUST_CHECK int

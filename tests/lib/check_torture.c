@@ -315,18 +315,6 @@ static const struct torture torture = {
 /* --- The tests --------------------------------------------------------- */
 
 /* One case for each victim, so that a failure names it. */
-START_TEST(a_cancel_at_any_moment_loses_nothing)
-{
-	at_each_moment((size_t)_i, false);
-}
-END_TEST
-
-START_TEST(a_deadline_at_any_moment_loses_nothing)
-{
-	at_each_moment((size_t)_i, true);
-}
-END_TEST
-
 START_TEST(undisturbed_everything_is_done)
 {
 	be_undisturbed();
@@ -337,28 +325,14 @@ START_TEST(undisturbed_everything_is_done)
 }
 END_TEST
 
-START_TEST(a_refused_allocation_loses_nothing)
-{
-	without_memory(_i == 0);
-}
-END_TEST
-
 int
 main(void)
 {
 	Suite *suite = suite_create("torture");
-	TCase *cancel = tcase_create("cancel");
-	TCase *timeout = tcase_create("timeout");
-	TCase *oom = tcase_create("oom");
+	TCase *all = tcase_create("torture");
 
-	tcase_add_test(cancel, undisturbed_everything_is_done);
-	tcase_add_loop_test(cancel, a_cancel_at_any_moment_loses_nothing, 0,
-			    (int)AW_LENGTH(kinds));
-	tcase_add_loop_test(timeout, a_deadline_at_any_moment_loses_nothing, 0,
-			    (int)AW_LENGTH(kinds));
-	tcase_add_loop_test(oom, a_refused_allocation_loses_nothing, 0, 2);
-	suite_add_tcase(suite, cancel);
-	suite_add_tcase(suite, timeout);
-	suite_add_tcase(suite, oom);
+	tcase_add_test(all, undisturbed_everything_is_done);
+	add_torture(all);
+	suite_add_tcase(suite, all);
 	return suite_run(suite);
 }

@@ -251,29 +251,11 @@ static const struct torture torture = {
 
 /* --- The tests --------------------------------------------------------- */
 
-START_TEST(a_cancel_at_any_moment_loses_nothing)
-{
-	at_each_moment((size_t)_i, false);
-}
-END_TEST
-
-START_TEST(a_deadline_at_any_moment_loses_nothing)
-{
-	at_each_moment((size_t)_i, true);
-}
-END_TEST
-
 START_TEST(undisturbed_everything_is_done)
 {
 	be_undisturbed();
 	ck_assert_int_eq(n_put, ROUNDS);
 	ck_assert_int_eq(n_called, ROUNDS);
-}
-END_TEST
-
-START_TEST(a_refused_allocation_loses_nothing)
-{
-	without_memory(_i == 0);
 }
 END_TEST
 
@@ -285,11 +267,7 @@ main(void)
 
 	tcase_set_timeout(all, 300);
 	tcase_add_test(all, undisturbed_everything_is_done);
-	tcase_add_loop_test(all, a_cancel_at_any_moment_loses_nothing, 0,
-			    (int)AW_LENGTH(kinds));
-	tcase_add_loop_test(all, a_deadline_at_any_moment_loses_nothing, 0,
-			    (int)AW_LENGTH(kinds));
-	tcase_add_loop_test(all, a_refused_allocation_loses_nothing, 0, 2);
+	add_torture(all);
 	suite_add_tcase(suite, all);
 	return suite_run(suite);
 }

@@ -218,41 +218,14 @@ START_TEST(undisturbed_readers_writers_and_tickers_succeed)
 }
 END_TEST
 
-START_TEST(a_cancel_at_any_moment_loses_no_item)
-{
-	at_each_moment((size_t)_i, false);
-}
-END_TEST
-
-START_TEST(a_deadline_at_any_moment_loses_no_item)
-{
-	at_each_moment((size_t)_i, true);
-}
-END_TEST
-
-START_TEST(a_refused_allocation_loses_no_item)
-{
-	without_memory(true);
-}
-END_TEST
-
 int
 main(void)
 {
 	Suite *suite = suite_create("torture_queues");
-	TCase *cancel = tcase_create("cancel");
-	TCase *timeout = tcase_create("timeout");
-	TCase *oom = tcase_create("oom");
+	TCase *all = tcase_create("torture");
 
-	tcase_add_test(cancel,
-		       undisturbed_readers_writers_and_tickers_succeed);
-	tcase_add_loop_test(cancel, a_cancel_at_any_moment_loses_no_item, 0,
-			    (int)AW_LENGTH(kinds));
-	tcase_add_loop_test(timeout, a_deadline_at_any_moment_loses_no_item, 0,
-			    (int)AW_LENGTH(kinds));
-	tcase_add_test(oom, a_refused_allocation_loses_no_item);
-	suite_add_tcase(suite, cancel);
-	suite_add_tcase(suite, timeout);
-	suite_add_tcase(suite, oom);
+	tcase_add_test(all, undisturbed_readers_writers_and_tickers_succeed);
+	add_torture(all);
+	suite_add_tcase(suite, all);
 	return suite_run(suite);
 }

@@ -193,37 +193,13 @@ static const struct torture torture = {
 	.begin = reset, .check = assert_nothing_lost,
 };
 
-/* --- The tests --------------------------------------------------------- */
-
-START_TEST(a_cancel_at_any_moment_loses_nothing)
-{
-	at_each_moment((size_t)_i, false);
-}
-END_TEST
-
-START_TEST(a_deadline_at_any_moment_loses_nothing)
-{
-	at_each_moment((size_t)_i, true);
-}
-END_TEST
-
-START_TEST(a_refused_allocation_loses_nothing)
-{
-	without_memory(_i == 0);
-}
-END_TEST
-
 int
 main(void)
 {
 	Suite *suite = suite_create("torture_select");
 	TCase *all = tcase_create("torture");
 
-	tcase_add_loop_test(all, a_cancel_at_any_moment_loses_nothing, 0,
-			    (int)AW_LENGTH(kinds));
-	tcase_add_loop_test(all, a_deadline_at_any_moment_loses_nothing, 0,
-			    (int)AW_LENGTH(kinds));
-	tcase_add_loop_test(all, a_refused_allocation_loses_nothing, 0, 2);
+	add_torture(all);
 	suite_add_tcase(suite, all);
 	return suite_run(suite);
 }

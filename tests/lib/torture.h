@@ -172,4 +172,35 @@ without_memory(bool only_once)
 	ck_assert_uint_gt(n, 5);
 }
 
+/* --- The tests of every program ---------------------------------------- */
+
+START_TEST(a_cancel_at_any_moment_loses_nothing)
+{
+	at_each_moment((size_t)_i, false);
+}
+END_TEST
+
+START_TEST(a_deadline_at_any_moment_loses_nothing)
+{
+	at_each_moment((size_t)_i, true);
+}
+END_TEST
+
+START_TEST(a_refused_allocation_loses_nothing)
+{
+	without_memory(_i == 0);
+}
+END_TEST
+
+static inline void
+add_torture(TCase *tcase)
+{
+	int n = (int)torture.n_kinds;
+
+	tcase_add_loop_test(tcase, a_cancel_at_any_moment_loses_nothing, 0, n);
+	tcase_add_loop_test(tcase, a_deadline_at_any_moment_loses_nothing, 0,
+			    n);
+	tcase_add_loop_test(tcase, a_refused_allocation_loses_nothing, 0, 2);
+}
+
 #endif

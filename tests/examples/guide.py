@@ -4,6 +4,8 @@
 In a chapter of doc/guide/, <!-- NN_name --> says which example the blocks
 below it tell of. A block of C must be found in examples/NN_name.c as it is;
 a block of Python must print what that example prints.
+<!-- NN_name: c --> leaves the Python alone, and of the C the white space at
+the begin of a line and before a comment: pieces of several functions.
 """
 import re
 import subprocess
@@ -17,8 +19,14 @@ def promised(source):
     return re.findall(r"^ \*\t(.*)$", below, re.M)
 
 
-def problem(kind, block, source):
+def loosely(text):
+    return re.sub(r"[\t ]*\t", "\t", re.sub(r"^\t+", "", text, flags=re.M))
+
+
+def problem(kind, block, source, pieces):
     """What is wrong with a block, or None."""
+    if pieces:
+        block, source = loosely(block), loosely(source)
     if kind == "c":
         # Between two parts that stand apart in the example: a line "...".
         for part in re.split(r"^\t*\.\.\.\n", block, flags=re.M):
@@ -35,17 +43,18 @@ def problem(kind, block, source):
 def main():
     top = Path(sys.argv[1])
     for chapter in sorted(top.glob("doc/guide/*.md")):
-        example, number = None, 0
-        for mark, kind, block in re.findall(
-                r"<!-- (\d\d_\w+) -->|^```(c|python)\n(.*?)^```",
+        example, number, pieces = None, 0, ""
+        for mark, of_c, kind, block in re.findall(
+                r"<!-- (\d\d_\w+)(: c)? -->|^```(c|python)\n(.*?)^```",
                 chapter.read_text(), re.M | re.S):
             if mark:
                 example = (top / "examples" / (mark + ".c")).read_text()
+                pieces = of_c
                 continue
-            if not example:
+            if not example or (pieces and kind != "c"):
                 continue
             number += 1
-            wrong = problem(kind, block, example)
+            wrong = problem(kind, block, example, pieces)
             print("%s - %s: block %d, %s" % ("not ok" if wrong else "ok",
                                              chapter.name, number, kind))
             if wrong:

@@ -5,12 +5,8 @@
  * a loop's thread.
  */
 #include <dlfcn.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stddef.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,6 +16,7 @@
 
 #include "failmalloc.h"
 #include "file_world.h"
+#include "forbid.h"
 
 /* --- In the library's way ---------------------------------------------- */
 
@@ -307,29 +304,11 @@ START_TEST(the_metrics_tell_who_does_it)
 }
 END_TEST
 
-/* Every io_uring_setup() fails from here on. */
-static void
-forbid_rings(void)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-			 offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { AW_LENGTH(code), code };
-
-	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program),
-			 0);
-}
-
 START_TEST(a_forbidden_ring_is_told_and_threads_do_it)
 {
 	struct aw_metrics m = { 0 };
 
-	forbid_rings();
+	ck_assert(forbid(SYS_io_uring_setup));
 	run_files(counts, &m);
 	ck_assert_uint_eq(m.ring_done, 0);
 #ifdef HAVE_LIBURING

@@ -7,14 +7,11 @@
  * and io_uring_submit() of this program in the place of liburing's.
  */
 #include <dlfcn.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
-#include <sys/prctl.h>
 
 #include <await/path.h>
 
 #include "file_world.h"
+#include "forbid.h"
 
 #ifdef HAVE_LIBURING
 #include <liburing.h>
@@ -153,22 +150,6 @@ fill_text(void)
 /* --- Refused for good -------------------------------------------------- */
 
 static void
-forbid_entering(void)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-			 offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_enter, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { AW_LENGTH(code), code };
-
-	aw_ignore(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-	aw_ignore(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
-}
-
-static void
 assert_refused(const struct aw_metrics *m, int code)
 {
 	if (!RING)
@@ -184,7 +165,7 @@ START_TEST(a_ring_that_may_not_be_entered_is_told_and_threads_do_it)
 	struct aw_metrics m = { 0 };
 
 	fill_text();
-	forbid_entering();
+	ck_assert(forbid(SYS_io_uring_enter));
 	run_files(works_and_counts, &m);
 	ck_assert_uint_eq(m.ring_done, 0);
 	assert_refused(&m, EPERM);
@@ -206,7 +187,7 @@ is_forbidden_later(void *arg)
 	AW_TRY(aw_file_open(&f, in("x"), O_RDONLY, 0));
 	while (n < sizeof text / 2 && aw_file_chunk(f, &bytes) > 0)
 		n += bytes.size;
-	forbid_entering();
+	WANT(forbid(SYS_io_uring_enter));
 	while (n < sizeof text && aw_file_chunk(f, &bytes) > 0)
 		n += bytes.size;
 	WANT(n == sizeof text);

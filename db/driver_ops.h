@@ -198,6 +198,24 @@ aw__db_has_nul(const struct aw_value *v)
 		memchr(v->as.bytes.data, '\0', v->as.bytes.size);
 }
 
+/* The bytes of what has a length, in n values; more than an integer holds is
+ * the most that it holds. */
+static inline uint64_t
+aw__db_bytes(const struct aw_value *values, size_t n)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct aw_value *v = &values[i];
+		bool sized = v->kind == AW_KIND_TEXT ||
+			v->kind == AW_KIND_BYTES || v->kind == AW_KIND_DECIMAL;
+		uint64_t size = sized ? v->as.bytes.size : 0;
+
+		sum = size < UINT64_MAX - sum ? sum + size : UINT64_MAX;
+	}
+	return sum;
+}
+
 /* Memory of views of the current row, given back at the next. */
 struct aw_arena {
 	struct aw_arena_chunk *chunks;

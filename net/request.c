@@ -44,6 +44,9 @@ check_body(const struct aw__call *call)
 			       "or body");
 	if (n && strcmp(call->method, "HEAD") == 0)
 		return aw_fail(-EINVAL, "HEAD has no body");
+	/* To libcurl -1 is "as long as the string". */
+	if (o->body.size > INT64_MAX)
+		return aw_fail(AW_ELIMIT, "a body of %zu bytes", o->body.size);
 	return aw__pairs_check(o->form, "form");
 }
 

@@ -211,19 +211,13 @@ bind_value(MYSQL_BIND *bind, MYSQL_TIME *room, const struct aw_value *v,
 int
 aw__my_check_size(const struct aw_my_conn *c, const struct aw_call *call)
 {
+	uint64_t size = aw__db_bytes(call->values, call->n_values);
+	uint64_t around = 64 + 16 * call->n_values;
 	struct aw_error *error;
-	uint64_t size = 64;
 
-	for (size_t i = 0; i < call->n_values; i++) {
-		const struct aw_value *v = &call->values[i];
-		bool sized = v->kind == AW_KIND_TEXT ||
-			v->kind == AW_KIND_BYTES || v->kind == AW_KIND_DECIMAL;
-
-		size += 16 + (sized ? v->as.bytes.size : 0);
-	}
-	if (size < call->size + 64)
-		size = call->size + 64;
-	if (!c->limit || size <= c->limit)
+	if (size < call->size)
+		size = call->size;
+	if (!c->limit || (c->limit >= around && size <= c->limit - around))
 		return 0;
 	error = aw_error_set(AW_ESQL);
 	error->native = ER_NET_PACKET_TOO_LARGE;
@@ -245,5 +239,5 @@ aw__my_encode(struct aw_my_conn *c, const struct aw_call *call)
 		memset(&c->binds[i], 0, sizeof(c->binds[i]));
 		r = bind_value(&c->binds[i], &c->times[i], &call->values[i], i);
 	}
-	return r < 0 ? r : aw__my_check_size(c, call);
+	return r;
 }

@@ -182,10 +182,6 @@ take_all_text(struct aw_my_conn *c, struct aw_call *call)
 static int
 send_text(struct aw_my_conn *c, struct aw_call *call)
 {
-	int r = aw__my_check_size(c, call);
-
-	if (r < 0)
-		return r;
 	call->sent = AW_SENT_UNKNOWN;
 	aw__my_enter(c);
 	if (mysql_real_query(c->mysql, call->text, call->size) != 0)
@@ -459,7 +455,10 @@ int
 aw__my_run(struct aw_conn *conn, struct aw_call *call)
 {
 	struct aw_my_conn *c = aw__my(conn);
-	int r = c->suspect ? clear_suspicion(c) : 0;
+	int r = aw__my_check_size(c, call);
+
+	if (r == 0 && c->suspect)
+		r = clear_suspicion(c);
 
 	c->reads = 0;
 	c->insert_id = 0;

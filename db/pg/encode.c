@@ -59,8 +59,9 @@ aw__pg_needs_types(const struct aw_value *values, size_t n)
 static int
 put(struct slot *s, const void *data, size_t size, int format)
 {
-	if (size > INT32_MAX)
+	if (size > AW_PG_MOST_BYTES - s->c->scratch.size)
 		return AW_ELIMIT;
+	s->c->scratch.size += size;
 	s->c->scratch.values[s->i] = data;
 	s->c->scratch.lengths[s->i] = (int)size;
 	s->c->scratch.formats[s->i] = format;
@@ -375,8 +376,11 @@ encode_array(struct slot *s, const struct aw_items *items)
 		struct aw_value v = element(items, i);
 
 		size += 66;
-		if (v.kind == AW_KIND_TEXT || v.kind == AW_KIND_BYTES)
-			size += 2 * v.as.bytes.size;
+		if (v.kind != AW_KIND_TEXT && v.kind != AW_KIND_BYTES)
+			continue;
+		if (v.as.bytes.size > AW_PG_MOST_BYTES)
+			return AW_ELIMIT;
+		size += 2 * v.as.bytes.size;
 	}
 	out = block(s, size);
 	if (!out)
@@ -445,6 +449,7 @@ fail(const struct slot *s, int r, const struct aw_value *v)
 	const char *name = aw__pg_type_name(s->type, type);
 	const char *why = r == AW_ERANGE ? "is out of its range" :
 		r == AW_EILSEQ ? "has a NUL in it, which is for bytea" :
+		r == AW_ELIMIT ? "is longer than a message may be" :
 		is_time(s->type) ? "is no time: use struct aw_time" :
 		v->kind == AW_KIND_TIME ? "is a time (struct aw_time)" :
 		"does not fit";
@@ -459,6 +464,7 @@ aw__pg_encode(struct aw_pg_conn *c, const struct aw_value *values, size_t n,
 {
 	int r = aw__pg_scratch_grow(&c->scratch, n);
 
+	c->scratch.size = 0;
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct slot s = { .c = c, .i = i, .cell = c->scratch.cells[i],
 				  .type = meta ? meta->params[i] : 0 };

@@ -37,6 +37,11 @@ enum {
 	OID_JSONB = 3802
 };
 
+/* The server ends the session over a message of 1 GiB (PostgreSQL 15,
+ * src/include/libpq/libpq.h, PQ_LARGE_MESSAGE_LIMIT); without the lengths,
+ * names and formats that stand between the values. */
+#define AW_PG_MOST_BYTES ((size_t)0x3ff00000)
+
 /* The DSN, taken apart: what PQconnectdbParams() wants. */
 struct aw_pg_data {
 	char **keywords;	/* NULL-terminated, own copies */
@@ -61,6 +66,7 @@ struct aw_pg_scratch {
 	char (*cells)[64];	/* where small values are written out */
 	char **blocks;		/* large ones, to be freed */
 	size_t n_blocks;
+	size_t size;		/* of all values */
 };
 
 /* Where the results of a pipeline that prepares have got to.  Kept with the

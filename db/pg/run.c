@@ -227,6 +227,20 @@ receive_stream(struct aw_pg_conn *c, struct aw_call *call)
 }
 
 static int
+check_size(const struct aw_call *call)
+{
+	uint64_t size = aw__db_bytes(call->values, call->n_values);
+
+	if (size < call->size)
+		size = call->size;
+	if (size <= AW_PG_MOST_BYTES)
+		return 0;
+	return aw_fail(AW_ELIMIT, "the statement has %llu bytes, PostgreSQL "
+		       "takes %zu", (unsigned long long)size,
+		       AW_PG_MOST_BYTES);
+}
+
+static int
 run_once(struct aw_pg_conn *c, struct aw_call *call, bool *ret_again)
 {
 	int r = send_call(c, call);
@@ -244,8 +258,10 @@ aw__pg_run(struct aw_conn *conn, struct aw_call *call)
 {
 	struct aw_pg_conn *c = aw__pg(conn);
 	bool again = false;
-	int r = run_once(c, call, &again);
+	int r = check_size(call);
 
+	if (r == 0)
+		r = run_once(c, call, &again);
 	if (again && PQtransactionStatus(c->pg) == PQTRANS_IDLE) {
 		struct aw_call second = *call;
 

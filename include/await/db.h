@@ -308,8 +308,9 @@ AW_API void aw_conn_freep(struct aw_conn **conn);
  * Return: 0; AW_ESQL (see aw_error()->sqlstate and sql_class); AW_ELOST;
  * AW_ETXDEAD (the transaction has failed before); AW_EUNKNOWN (a COMMIT
  * whose answer was lost); AW_ETYPE, AW_ERANGE (a parameter does not fit);
- * AW_EUSAGE (untyped pointer, NUL in text, several commands); AW_ELIMIT;
- * -EBUSY; and what aw_db_acquire() returns.
+ * AW_EUSAGE (untyped pointer, NUL in text, several commands); AW_ELIMIT
+ * (.max_rows, @n_values, more than 1 GiB for PostgreSQL); -EBUSY; and what
+ * aw_db_acquire() returns.
  * Lifetime: nothing passed is used after the return.
  * Context: task.
  * Source: PostgreSQL 15 manual, 34.4; MariaDB Connector/C, prepared

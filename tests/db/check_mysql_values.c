@@ -2,7 +2,20 @@
 /*
  * MariaDB: bytes, text, times and UUIDs both ways, and every type as text.
  */
+#include <mysql.h>
+
 #include "my_session.h"
+
+#include "huge.h"
+
+/* The server's own error, 1153. */
+static const int too_long = AW_ESQL;
+
+static int
+socket_of(struct aw_conn *conn)
+{
+	return (int)mysql_get_socket(aw_mysql_native(conn));
+}
 
 static int
 bytes_both_ways(struct aw_db *db)
@@ -286,6 +299,12 @@ START_TEST(a_streamed_call_leaves_nothing_behind_its_first_rows)
 }
 END_TEST
 
+START_TEST(what_is_too_long_for_a_message_is_refused_unsent)
+{
+	check_with_pool(huge_lengths, _i, .max = 1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -308,6 +327,8 @@ main(void)
 	tcase_add_loop_test(
 	    tc, a_streamed_call_leaves_nothing_behind_its_first_rows, 0,
 	    N_WAYS);
+	tcase_add_loop_test(
+	    tc, what_is_too_long_for_a_message_is_refused_unsent, 0, N_WAYS);
 	suite_add_tcase(suite, tc);
 	return suite_run(suite);
 }

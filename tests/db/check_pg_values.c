@@ -3,9 +3,20 @@
  * PostgreSQL: parameters in every prepare mode, and the server's own text.
  */
 #include <limits.h>
+#include <libpq-fe.h>
 #include <math.h>
 
 #include "pg_session.h"
+
+#include "huge.h"
+
+static const int too_long = AW_ELIMIT;
+
+static int
+socket_of(struct aw_conn *conn)
+{
+	return PQsocket(aw_pg_native(conn));
+}
 
 /* --- Parameters ---------------------------------------------------------- */
 
@@ -395,6 +406,28 @@ START_TEST(a_text_target_gets_the_servers_own_text_of_every_type)
 }
 END_TEST
 
+/* Its type is asked for first; the value itself does not go out. */
+static int
+huge_items(struct aw_db *db)
+{
+	const struct aw_bytes items[] = { aw_bytes("x", SIZE_MAX),
+					  aw_bytes("x", (SIZE_MAX >> 1) + 1) };
+	int n = 0;
+
+	WANT_CODE(aw_db_exec(db, NULL, "SELECT $1::bytea[]",
+			     aw_array(items, AW_LENGTH(items))), AW_ELIMIT);
+	WANT_INT(aw_error()->sent, AW_NOT_SENT);
+	WANT_OK(aw_db_one(db, AW_INTO(&n), "SELECT 7"));
+	return 0;
+}
+
+START_TEST(what_is_too_long_for_a_message_is_refused_unsent)
+{
+	check_with_pool(huge_lengths, _i, .max = 1);
+	check_with_pool(huge_items, _i, .max = 1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -410,6 +443,7 @@ main(void)
 		an_array_is_one_parameter,
 		sixty_five_thousand_parameters_fit_and_no_more,
 		parameters_too_many_to_ask_for_arrive_the_same,
+		what_is_too_long_for_a_message_is_refused_unsent,
 		a_text_target_gets_the_servers_own_text_of_every_type,
 		NULL,
 	};

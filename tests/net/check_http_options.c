@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Numbers that are refused, and limits of time that say their name. */
+#include <limits.h>
 #include <math.h>
+#include <sys/mman.h>
 
 #include <await/driver.h>
+#include <await/stream.h>
 
 #include "web.h"
 
@@ -242,6 +245,77 @@ START_TEST(a_budget_of_the_caller_is_none_of_ours)
 }
 END_TEST
 
+/* --- Lengths ------------------------------------------------------------ */
+
+static const size_t lengths[] = { INT_MAX, INT_MAX + 1u, UINT_MAX,
+				  ((size_t)1 << 32) + 5 };
+
+/* As much as fits into the socket is sent before the answer is read. */
+static int
+refuse_early(void *arg)
+{
+	struct aw_stream *stream;
+	struct aw_bytes head;
+	char want[60];
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < AW_LENGTH(lengths); i++) {
+		AW_TRY(aw_listener_accept(arg, &stream));
+		r = aw_stream_until(stream, &head, aw_text("\r\n\r\n"));
+		snprintf(want, sizeof(want), "\r\nContent-Length: %zu\r\n",
+			 lengths[i]);
+		if (r == 0 && !memmem(head.data, head.size, want, strlen(want)))
+			r = aw_fail(-EBADMSG, "%.*s", (int)head.size,
+				    (const char *)head.data);
+		if (r == 0)
+			r = aw_stream_write(stream, aw_text("HTTP/1.1 413 No"
+				"\r\nContent-Length: 3\r\n\r\nbig"));
+		while (r == 0 && aw_stream_chunk(stream, &head) > 0)
+			continue;
+		aw_stream_freep(&stream);
+	}
+	return r;
+}
+
+static int
+lengths_app(void *arg)
+{
+	AW_AUTO(aw_listener, listener);
+	AW_AUTO(aw_http, http);
+	struct aw_response *none = NULL;
+	AW_GROUP(group);
+	char url[50];
+
+	AW_TRY(aw_tcp_listen(&listener, "127.0.0.1", 0));
+	AW_TRY(aw_go(&group, refuse_early, listener));
+	snprintf(url, sizeof(url), "http://127.0.0.1:%d/",
+		 aw_listener_port(listener));
+	AW_TRY(aw_http_open(&http));
+	for (size_t i = 0; i < AW_LENGTH(lengths); i++) {
+		AW_AUTO(aw_response, res);
+
+		AW_TRY(aw_http_post(http, &res, url,
+				    .body = aw_bytes(arg, lengths[i])));
+		WANT(aw_response_status(res) == 413 && body_is(res, "big"));
+	}
+	AW_TRY(aw_group_wait(&group));
+	WANT(aw_http_post(http, &none, url, .body = aw_bytes("x", SIZE_MAX)) ==
+	     AW_ELIMIT);
+	return 0;
+}
+
+START_TEST(a_huge_body_is_announced_as_it_is_and_may_be_refused_early)
+{
+	size_t most = lengths[AW_LENGTH(lengths) - 1];
+	void *zeros = mmap(NULL, most, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
+			   MAP_NORESERVE, -1, 0);
+
+	ck_assert(zeros != MAP_FAILED);
+	expect_run(lengths_app, zeros);
+	munmap(zeros, most);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -251,6 +325,8 @@ main(void)
 
 	tcase_add_test(numbers, a_session_is_not_opened_with_senseless_numbers);
 	tcase_add_test(numbers, a_request_with_senseless_numbers_is_not_sent);
+	tcase_add_test(numbers,
+		a_huge_body_is_announced_as_it_is_and_may_be_refused_early);
 	tcase_add_test(time,
 		       a_limit_of_time_says_which_it_is_and_what_it_cut_short);
 	tcase_add_test(time,

@@ -174,8 +174,8 @@ static const struct cause causes[] = {
 	{ CR_SSL_CONNECTION_ERROR, AW_ETLS, "check ssl_ca, ssl_cert and "
 	  "ssl_verify of the DSN" },
 	{ CR_CANT_READ_CHARSET, AW_EUSAGE, "check charset of the DSN" },
-	{ CR_AUTH_PLUGIN_CANNOT_LOAD, AW_EAUTH, "the account wants a plugin of "
-	  "libmariadb that is not installed" },
+	{ CR_AUTH_PLUGIN_CANNOT_LOAD, AW_EAUTH, "install this plugin of "
+	  "libmariadb, or set plugin_dir of the DSN" },
 	{ CR_OUT_OF_MEMORY, AW_ENOMEM, "out of memory" },
 	{ CR_CONNECTION_ERROR, AW_ECONNECT, "check host and port, or "
 	  "unix_socket, of the DSN" },
@@ -210,12 +210,23 @@ code_of(const struct cause *cause, unsigned number, const char *message)
 	return cause->code;
 }
 
+/* Without the plugin that the account wants libmariadb sends nothing, and
+ * keeps its own words beside the number of the refusal that follows. */
+static bool
+lacks_plugin(const char *message)
+{
+	return strncmp(message, "Plugin ", 7) == 0 &&
+		strstr(message, " could not be loaded");
+}
+
 int
 aw__my_fail_connect(unsigned number, const char *sqlstate, const char *message)
 {
 	const struct cause *cause = causes;
 	struct aw_error *error;
 
+	if (lacks_plugin(message))
+		number = CR_AUTH_PLUGIN_CANNOT_LOAD;
 	while (cause->number && cause->number != number)
 		cause++;
 	error = aw_error_set(code_of(cause, number, message));

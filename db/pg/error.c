@@ -117,6 +117,9 @@ struct cause {
 	const char *remedy;
 };
 
+#define ANOTHER_METHOD "libpq cannot log in like that: have pg_hba.conf ask " \
+	"for scram-sha-256"
+
 static const struct cause causes[] = {
 	{ "28P01", AW_EAUTH, "check user and password of the DSN" },
 	{ "28000", AW_EAUTH, "check user and host of the DSN, pg_hba.conf" },
@@ -125,6 +128,12 @@ static const struct cause causes[] = {
 	{ "53300", AW_ECONNECT, "the server has no connection left" },
 	{ "57P03", AW_ECONNECT, "the server is starting or stopping" },
 	{ "no password supplied", AW_EAUTH, "the DSN has no password" },
+	/* GSSAPI is the way of Kerberos. */
+	{ "GSSAPI continuation error", AW_EAUTH, "pg_hba.conf asks for a "
+	  "ticket of Kerberos: get one, or have it ask for a password" },
+	{ "authentication not supported", AW_EAUTH, ANOTHER_METHOD },
+	{ "authentication method", AW_EAUTH, ANOTHER_METHOD },
+	{ "SASL authentication mechanisms", AW_EAUTH, ANOTHER_METHOD },
 	{ "could not translate host name", AW_ERESOLVE,
 	  "check the host of the DSN" },
 	{ "SSL error", AW_ETLS, "check sslmode and sslrootcert of the DSN" },

@@ -2,8 +2,11 @@
 /*
  * A MariaDB that lies about lengths and counts.  The statement fails, nobody
  * waits for ever, and the next connection, to a server that is well, is none
- * the worse for it.
+ * the worse for it. One that wants to be logged in to in a way that we do not
+ * have is told apart from a wrong password.
  */
+#include <unistd.h>
+
 #include <await/mysql.h>
 
 #include "../support/fake_http.h"
@@ -125,11 +128,80 @@ ANSWER(a_row_that_is_cut_is_a_loss, AW_ELOST,
 ANSWER(a_column_that_does_not_come_is_a_loss, AW_ELOST,
        FAKE_SEND("\1\0\0\1\2" COLUMN END("\3")), FAKE_CLOSE)
 
+/* -- ways of logging in that the client does not have -------------------- */
+
+#define DENIED "\x0f\0\0\4\xff\x15\x04#28000" "Denied"
+
+struct unknown {
+	const struct fake_step *script;
+	const char *says;
+};
+
+static int
+unknown_app(void *arg)
+{
+	const struct unknown *u = arg;
+	const struct fake_step *const scripts[] = { u->script, NULL };
+	struct fake *fake = fake_start(scripts);
+	AW_AUTO(aw_db, db);
+	char dsn[200];
+
+	snprintf(dsn, sizeof(dsn), "mysql://u:p@127.0.0.1:%d/d",
+		 fake_port(fake));
+	WANT_OK(aw_mysql_open(&db, dsn, .max = 1));
+	WANT_CODE(ask(db), AW_EAUTH);
+	WANT_INT(aw_error()->native, 2059);
+	WANT_INT(aw_error()->sent, AW_NOT_SENT);
+	WANT(strstr(aw_error_text(), u->says));
+	WANT(strstr(aw_error_text(), "plugin_dir"));
+	WANT_INT(fake_connections(fake), 1);
+	WANT_OK(aw_db_close(&db, 5));
+	fake_stop(fake);
+	return 0;
+}
+
+/* What lies in the current folder would be found out as no plugin at all. */
+static void
+expect_unknown(const struct fake_step *script, const char *says)
+{
+	static const char file[] = "no_such_plugin.so";
+	char folder[] = "/tmp/aw-plugins.XXXXXX";
+	struct unknown u = { script, says };
+	int r;
+
+	why[0] = '\0';
+	ck_assert(mkdtemp(folder) && chdir(folder) == 0);
+	ck_assert_int_eq(symlink("/etc/passwd", file), 0);
+	r = aw_run(unknown_app, &u, .no_signals = true, .check_leaks = true);
+	unlink(file);
+	rmdir(folder);
+	ck_assert_msg(r == 0 && !why[0], "%s (%s)", why, aw_error_name(r));
+}
+
+/* An Authentication Switch Request; a refusal, as the client has no word. */
+#define WANTS(test, length, name, says) \
+	START_TEST(test) \
+	{ \
+		static const struct fake_step script[] = { \
+			FAKE_SEND(GREETING), FAKE_GULP, \
+			FAKE_SEND(length "\0\0\2\xfe" name "\0" \
+				  "abcdefghijklmnopqrst\0"), \
+			FAKE_GULP, FAKE_SEND(DENIED), FAKE_CLOSE }; \
+		expect_unknown(script, says); \
+	} \
+	END_TEST
+
+WANTS(a_plugin_that_is_not_there_is_named_and_not_sought_here, "\x25",
+      "no_such_plugin", "/no_such_plugin.so: cannot open")
+WANTS(a_plugin_has_a_name_and_no_path, "\x25", "./no_such_plug",
+      "./no_such_plug could not be loaded: invalid")
+
 int
 main(void)
 {
 	Suite *suite = suite_create("mysql lies");
 	TCase *answers = tcase_create("answers");
+	TCase *logins = tcase_create("logins");
 
 	(void)check_session;
 	tcase_add_test(answers, an_empty_packet_is_a_loss);
@@ -139,6 +211,10 @@ main(void)
 	tcase_add_test(answers, an_error_without_anything_is_a_failure);
 	tcase_add_test(answers, a_row_that_is_cut_is_a_loss);
 	tcase_add_test(answers, a_column_that_does_not_come_is_a_loss);
+	tcase_add_test(logins,
+		a_plugin_that_is_not_there_is_named_and_not_sought_here);
+	tcase_add_test(logins, a_plugin_has_a_name_and_no_path);
 	suite_add_tcase(suite, answers);
+	suite_add_tcase(suite, logins);
 	return suite_run(suite);
 }

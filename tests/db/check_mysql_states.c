@@ -159,6 +159,35 @@ START_TEST(an_account_that_may_not_log_in_is_told_at_once)
 }
 END_TEST
 
+/* The client's half of ed25519 is in libmariadb's own folder. */
+static int
+lacks_a_method(struct aw_db *db)
+{
+	AW_AUTO(aw_db, poor);
+	char dsn[300];
+
+	admin = db;
+	WANT_OK(aw_db_exec(db, NULL, "INSTALL PLUGIN IF NOT EXISTS "
+			   "ed25519 SONAME 'auth_ed25519'"));
+	WANT_OK(new_user("IDENTIFIED VIA ed25519 USING PASSWORD('first')"));
+	snprintf(dsn, sizeof(dsn), "mysql://state_user:first@127.0.0.1:%s/await"
+		 "?plugin_dir=/nonexistent", getenv("AWAIT_TEST_MYSQL_PORT"));
+	WANT_OK(aw_mysql_open(&poor, dsn, .max = 4));
+	WANT_CODE(ask(poor), AW_EAUTH);
+	WANT_INT(aw_error()->native, 2059);
+	WANT(strstr(aw_error_text(), "/nonexistent/client_ed25519.so"));
+	WANT(strstr(aw_error_text(), "plugin_dir"));
+	WANT_OK(aw_db_close(&poor, 2));
+	WANT_OK(aw_db_exec(db, NULL, "DROP USER state_user"));
+	return aw_db_exec(db, NULL, "UNINSTALL PLUGIN ed25519");
+}
+
+START_TEST(a_way_of_logging_in_that_is_not_installed_is_named)
+{
+	check_with_pool(lacks_a_method, 0, .max = 1);
+}
+END_TEST
+
 static int
 asks_slowly(void *arg)
 {
@@ -312,6 +341,7 @@ main(void)
 			    a_lock_that_is_not_given_fails_its_statement_only,
 			    0, N_WAYS);
 	tcase_add_test(tc, an_account_that_may_not_log_in_is_told_at_once);
+	tcase_add_test(tc, a_way_of_logging_in_that_is_not_installed_is_named);
 	tcase_add_test(tc, a_full_account_is_no_failure_while_some_live);
 	tcase_add_test(tc, an_account_that_has_asked_too_much_is_told);
 	tcase_add_test(tc, a_changed_password_is_told_to_new_sessions_only);

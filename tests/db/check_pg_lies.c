@@ -143,7 +143,7 @@ ANSWER(a_copy_that_nobody_asked_for_is_a_failure, AW_EUSAGE,
 
 /* -- while it logs in ----------------------------------------------------- */
 
-LIE(an_unknown_way_of_logging_in_is_refused, "disable", 0,
+LIE(an_unknown_way_of_logging_in_is_refused, "disable", AW_EAUTH,
     FAKE_GULP, FAKE_SEND("R\0\0\0\x08\0\0\0\x63"), FAKE_HOLD)
 LIE(another_version_of_the_protocol_is_refused, "disable", 0,
     FAKE_GULP, FAKE_SEND("v\0\0\0\x0c\0\3\0\0\0\0\0\0"), FAKE_HOLD)
@@ -157,6 +157,64 @@ LIE(bytes_behind_the_yes_to_tls_are_refused, "require", AW_EPOOL,
     FAKE_GULP, FAKE_SEND("S" AUTH_OK KEY READY), FAKE_HOLD)
 LIE(an_error_in_the_place_of_tls_is_a_refusal, "require", AW_EPOOL,
     FAKE_GULP, FAKE_SEND(FATAL), FAKE_CLOSE)
+
+/* -- ways of logging in that the client does not have -------------------- */
+
+struct unknown {
+	const struct fake_step *script;
+	const char *says;
+};
+
+static int
+unknown_app(void *arg)
+{
+	const struct unknown *u = arg;
+	const struct fake_step *const scripts[] = { u->script, NULL };
+	struct fake *fake = fake_start(scripts);
+	AW_AUTO(aw_db, db);
+	char dsn[200];
+
+	snprintf(dsn, sizeof(dsn), "host=127.0.0.1 port=%d user=u dbname=d "
+		 "password=p sslmode=disable", fake_port(fake));
+	WANT_OK(aw_pg_open(&db, dsn, .max = 1));
+	WANT_CODE(ask(db, 40), AW_EAUTH);
+	WANT_INT(aw_error()->sent, AW_NOT_SENT);
+	WANT(strstr(aw_error_text(), u->says));
+	WANT(strstr(aw_error_text(), "pg_hba.conf"));
+	WANT_INT(fake_connections(fake), 1);
+	WANT_OK(aw_db_close(&db, 5));
+	fake_stop(fake);
+	return 0;
+}
+
+static void
+expect_unknown(const struct fake_step *script, const char *says)
+{
+	struct unknown u = { script, says };
+	int r;
+
+	why[0] = '\0';
+	setenv("KRB5CCNAME", "FILE:/nonexistent/ticket", 1);
+	r = aw_run(unknown_app, &u, .no_signals = true, .check_leaks = true);
+	ck_assert_msg(r == 0 && !why[0], "%s (%s)", why, aw_error_name(r));
+}
+
+/* It asks for one (AuthenticationRequest). */
+#define WANTS(test, request, says) \
+	START_TEST(test) \
+	{ \
+		static const struct fake_step script[] = { FAKE_GULP, \
+			FAKE_SEND(request), FAKE_HOLD, FAKE_END }; \
+		expect_unknown(script, says); \
+	} \
+	END_TEST
+
+WANTS(a_method_without_a_name_is_told_by_its_number,
+      "R\0\0\0\x08\0\0\0\x63", "authentication method 99")
+WANTS(kerberos_5_is_told_by_its_name, "R\0\0\0\x08\0\0\0\2", "Kerberos 5")
+WANTS(a_ticket_that_is_not_there_is_told, "R\0\0\0\x08\0\0\0\7", "GSSAPI")
+WANTS(mechanisms_that_are_not_there_are_told,
+      "R\0\0\0\x0e\0\0\0\x0aSASL\0\0", "SASL")
 
 int
 main(void)
@@ -187,6 +245,10 @@ main(void)
 	tcase_add_test(logins, a_nonce_that_is_not_ours_is_no_login);
 	tcase_add_test(logins, bytes_behind_the_yes_to_tls_are_refused);
 	tcase_add_test(logins, an_error_in_the_place_of_tls_is_a_refusal);
+	tcase_add_test(logins, a_method_without_a_name_is_told_by_its_number);
+	tcase_add_test(logins, kerberos_5_is_told_by_its_name);
+	tcase_add_test(logins, a_ticket_that_is_not_there_is_told);
+	tcase_add_test(logins, mechanisms_that_are_not_there_are_told);
 	suite_add_tcase(suite, answers);
 	suite_add_tcase(suite, logins);
 	return suite_run(suite);

@@ -93,6 +93,7 @@ begin_headers(struct aw_response *res)
 {
 	res->headers_ended = false;
 	res->chunked = false;
+	res->framing = false;
 	res->length = -1;
 }
 
@@ -105,7 +106,7 @@ on_header(char *line, size_t one, size_t n, void *arg)
 	if (n >= 5 && memcmp(line, "HTTP/", 5) == 0 &&
 	    (res->headers_ended || !res->header_bytes))
 		begin_headers(res);		/* hints came before */
-	else if (n <= 2)
+	else if (*line == '\r' || *line == '\n')
 		res->headers_ended = true;
 	else if (!res->headers_ended)
 		res->stop = aw__length_note(res, line, n);

@@ -92,8 +92,10 @@ code_of(const struct aw_response *res)
 	case CURLE_OUT_OF_MEMORY:
 		/* So it also calls a header line above 100 KiB. */
 		return res->sends && !res->headers_ended ? AW_ELIMIT : -ENOMEM;
-	case CURLE_URL_MALFORMAT:
 	case CURLE_BAD_FUNCTION_ARGUMENT:
+		/* So it also calls a line that goes on from nothing. */
+		return res->sends ? -EPROTO : -EINVAL;
+	case CURLE_URL_MALFORMAT:
 		return -EINVAL;
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return AW_ERESOLVE;

@@ -146,6 +146,7 @@ struct aw_response {
 	bool idempotent;
 	bool headers_ended;		/* by an empty line */
 	bool chunked;			/* it has a Transfer-Encoding */
+	bool framing;			/* so the last line was of either */
 	int64_t length;			/* of the body, as announced; -1 */
 	enum aw__stop stop;
 	CURLcode code;

@@ -7,7 +7,9 @@
  * 4, the last of two lengths, and a length that no integer holds for the end
  * of the connection (7.88.1 lib/http.c, Curl_http_header); a server's
  * Transfer-Encoding outranks a length.  RFC 9112, section 6.3, calls most of
- * these unrecoverable and the last one suspect: all are refused.
+ * these unrecoverable and the last one suspect: all are refused.  So is a
+ * length that goes on in the next line (obs-fold, section 5.2), of which
+ * libcurl takes the first line.
  */
 #include <string.h>
 #include <strings.h>
@@ -62,13 +64,17 @@ aw__length_note(struct aw_response *res, const char *line, size_t n)
 {
 	struct aw_bytes value;
 
+	if (*line == ' ' || *line == '\t')
+		return res->framing ? AW__STOP_LENGTH : AW__STOP_NONE;
+	res->framing = false;
 	if ((*line | 0x20) == 'c') {
 		value = value_of(line, n, "Content-Length");
+		res->framing = value.data != NULL;
 		return value.data ? take_length(res, value) : AW__STOP_NONE;
 	}
 	if ((*line | 0x20) != 't' ||
 	    !value_of(line, n, "Transfer-Encoding").data)
 		return AW__STOP_NONE;
-	res->chunked = true;
+	res->chunked = res->framing = true;
 	return res->length >= 0 ? AW__STOP_LENGTH : AW__STOP_NONE;
 }

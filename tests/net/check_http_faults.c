@@ -142,6 +142,20 @@ LENGTH(two_different_lengths_are_refused, -EPROTO,
 LENGTH(a_line_that_looks_like_a_begin_hides_no_length, -EPROTO,
        "Content-Length: 4\r\nHTTP/x: y\r\nContent-Length: 6\r\n")
 LENGTH(two_lengths_in_a_line_are_refused, -EPROTO, "Content-Length: 4, 4\r\n")
+LENGTH(a_length_that_goes_on_in_the_next_line_is_refused, -EPROTO,
+       "Content-Length: 1\r\n 0\r\n")
+LENGTH(a_length_that_begins_in_the_next_line_is_refused, -EPROTO,
+       "Content-Length:\r\n 4\r\n")
+LENGTH(a_length_before_an_empty_line_with_a_blank_is_refused, -EPROTO,
+       "Content-Length: 4\r\n \t\r\n")
+LENGTH(chunks_that_go_on_in_the_next_line_are_refused, -EPROTO,
+       "Transfer-Encoding:\r\n\tchunked\r\n")
+LENGTH(a_first_line_that_is_folded_is_refused, -EPROTO,
+       " Content-Length: 4\r\n")
+LENGTH(another_header_that_is_folded_is_nobodys_business, 0,
+       "X-Long: a\r\n Content-Length: 9\r\nContent-Length: 4\r\n")
+LENGTH(a_line_of_one_blank_ends_no_headers, -EPROTO,
+       "X: a\r\n \nContent-Length: 4\r\nContent-Length: 6\r\n")
 LENGTH(the_same_length_twice_is_one, 0,
        "Content-Length: 4\r\ncontent-length: 4 \r\n")
 LENGTH(a_length_beside_chunks_is_refused, -EPROTO,
@@ -356,6 +370,19 @@ main(void)
 	tcase_add_test(lengths, an_empty_length_is_refused);
 	tcase_add_test(lengths, two_different_lengths_are_refused);
 	tcase_add_test(lengths, two_lengths_in_a_line_are_refused);
+	tcase_add_test(lengths,
+		       a_length_that_goes_on_in_the_next_line_is_refused);
+	tcase_add_test(lengths,
+		       a_length_that_begins_in_the_next_line_is_refused);
+	tcase_add_test(lengths,
+		       a_length_before_an_empty_line_with_a_blank_is_refused);
+	tcase_add_test(lengths,
+		       chunks_that_go_on_in_the_next_line_are_refused);
+	tcase_add_test(lengths,
+		       a_first_line_that_is_folded_is_refused);
+	tcase_add_test(lengths,
+		       another_header_that_is_folded_is_nobodys_business);
+	tcase_add_test(lengths, a_line_of_one_blank_ends_no_headers);
 	tcase_add_test(lengths, the_same_length_twice_is_one);
 	tcase_add_test(lengths, a_length_beside_chunks_is_refused);
 	tcase_add_test(lengths,

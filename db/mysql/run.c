@@ -457,11 +457,10 @@ aw__my_run(struct aw_conn *conn, struct aw_call *call)
 	struct aw_my_conn *c = aw__my(conn);
 	int r = aw__my_check_size(c, call);
 
-	if (r == 0 && c->suspect)
-		r = clear_suspicion(c);
-
 	c->reads = 0;
 	c->insert_id = 0;
+	if (r == 0 && c->suspect)
+		r = clear_suspicion(c);
 	if (r == 0 && call->sql->multi) {
 		r = run_multi(c, call);
 	} else if (r == 0) {

@@ -64,10 +64,11 @@ on_readable(void *arg, int events)
 	struct aw_my_conn *c = arg;
 
 	(void)events;
-	if (c->waiting) {
-		/* An answer: its task is ready but has not run yet. */
+	if (c->waiting || c->base.calling) {
+		/* An answer: its task is ready but has not run yet, or gives
+		 * others a turn amid it. */
 		aw__my_watch(c, false);
-		c->rewatch = true;
+		c->rewatch = c->waiting;
 	} else if (has_ended(c->socket) || says_more(c)) {
 		aw__my_died(c);
 		if (!c->base.lent)

@@ -17,14 +17,7 @@ has_native(struct aw_conn *conn)
 int
 main(void)
 {
-	Suite *suite = suite_create("mysql_fork");
-	TCase *tc = tcase_create("fork");
+	const TTest *const none[] = { NULL };
 
-	tcase_add_loop_test(
-	    tc, a_child_is_refused_by_all_it_inherits_and_no_server_sees_it,
-	    0, N_WAYS);
-	tcase_add_loop_test(
-	    tc, a_child_closes_what_its_parents_pool_is_repairing, 0, N_WAYS);
-	suite_add_tcase(suite, tc);
-	return suite_run(suite);
+	return fork_main("mysql_fork", none);
 }

@@ -75,16 +75,10 @@ END_TEST
 int
 main(void)
 {
-	Suite *suite = suite_create("pg_fork");
-	TCase *tc = tcase_create("fork");
+	const TTest *const own[] = {
+		a_child_does_not_listen_on_its_parents_connection,
+		NULL,
+	};
 
-	tcase_add_loop_test(
-	    tc, a_child_is_refused_by_all_it_inherits_and_no_server_sees_it,
-	    0, N_WAYS);
-	tcase_add_loop_test(
-	    tc, a_child_closes_what_its_parents_pool_is_repairing, 0, N_WAYS);
-	tcase_add_loop_test(
-	    tc, a_child_does_not_listen_on_its_parents_connection, 0, N_WAYS);
-	suite_add_tcase(suite, tc);
-	return suite_run(suite);
+	return fork_main("pg_fork", own);
 }

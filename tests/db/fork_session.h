@@ -230,4 +230,23 @@ START_TEST(a_child_closes_what_its_parents_pool_is_repairing)
 }
 END_TEST
 
+/* The cases of both servers, in both ways to each; own: further ones, then
+ * NULL. */
+static inline int
+fork_main(const char *name, const TTest *const *own)
+{
+	Suite *suite = suite_create(name);
+	TCase *tc = tcase_create("fork");
+
+	tcase_add_loop_test(
+	    tc, a_child_is_refused_by_all_it_inherits_and_no_server_sees_it,
+	    0, N_WAYS);
+	tcase_add_loop_test(
+	    tc, a_child_closes_what_its_parents_pool_is_repairing, 0, N_WAYS);
+	for (; *own; own++)
+		tcase_add_loop_test(tc, *own, 0, N_WAYS);
+	suite_add_tcase(suite, tc);
+	return suite_run(suite);
+}
+
 #endif

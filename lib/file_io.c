@@ -15,6 +15,15 @@
 
 #include "file_private.h"
 
+#ifdef AW__ASAN
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(at, size) ((void)(at), (void)(size))
+#endif
+
+#define AW__FILE_SPARE (AW__FILE_ROOM + AW__FILE_BLOCK)
+
 /* --- The blocking calls ------------------------------------------------ */
 
 static ssize_t
@@ -123,6 +132,39 @@ aw__io_start_thread(struct aw__io *io)
 
 /* --- What both have in common ------------------------------------------ */
 
+/* The memory of a block is 129 pages, which the kernel clears one by one when
+ * they are first touched: a loop keeps what its next file will need. */
+static void *
+take_block(struct aw_loop *loop, size_t room)
+{
+	void *block;
+
+	if (room != AW__FILE_SPARE || loop != aw__loop || !loop->n_file_blocks)
+		return aw__malloc(room);
+	block = loop->file_blocks[--loop->n_file_blocks];
+	ASAN_UNPOISON_MEMORY_REGION(block, room);
+	return block;
+}
+
+static void
+give_block(struct aw_loop *loop, void *block, size_t room)
+{
+	if (room != AW__FILE_SPARE || loop != aw__loop ||
+	    loop->n_file_blocks == AW_LENGTH(loop->file_blocks)) {
+		aw__free(block);
+		return;
+	}
+	loop->file_blocks[loop->n_file_blocks++] = block;
+	ASAN_POISON_MEMORY_REGION(block, room);
+}
+
+void
+aw__file_blocks_fini(struct aw_loop *loop)
+{
+	while (loop->n_file_blocks > 0)
+		aw__free(loop->file_blocks[--loop->n_file_blocks]);
+}
+
 struct aw__io *
 aw__io_new(struct aw__handle *handle, size_t room)
 {
@@ -131,7 +173,7 @@ aw__io_new(struct aw__handle *handle, size_t room)
 	if (!io)
 		return NULL;
 	if (room > 0) {
-		io->data = aw__malloc(room);
+		io->data = take_block(handle->loop, room);
 		if (!io->data) {
 			aw__free(io);
 			return NULL;
@@ -145,8 +187,8 @@ aw__io_new(struct aw__handle *handle, size_t room)
 void
 aw__io_free(struct aw__io *io)
 {
+	give_block(io->handle->loop, io->data, io->room);
 	aw__handle_unref(io->handle);
-	aw__free(io->data);
 	aw__free(io);
 }
 

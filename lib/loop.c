@@ -365,6 +365,7 @@ aw__loop_free(struct aw_loop *l)
 		aw__stack_overflow_handler_remove(&l->overflow);
 	aw__fds_fini(l);
 	aw__slots_fini(l);
+	aw__file_blocks_fini(l);
 	aw__tasks_fini(l);
 	aw__stacks_fini(&l->stacks);
 	stop_watchers(l);

@@ -214,6 +214,7 @@ struct aw_loop {
 	unsigned ops;			/* ready operations of this slice */
 	double batch_end;		/* by the clock */
 	double poll_at;			/* the end of a batch of many runs */
+	unsigned look_at;		/* runs: then the clock is read */
 	double slice_end;
 	struct aw__context context;	/* of the loop's own stack */
 
@@ -260,6 +261,8 @@ struct aw_loop {
 	struct aw_timer stop_timer;
 
 	unsigned char file_backend;	/* enum aw__backend; 0: not asked yet */
+	unsigned char n_file_blocks;
+	void *file_blocks[3];		/* memory of blocks for the next file */
 	struct aw_fd *touched;		/* what libev will ask epoll for */
 	struct aw_fd **fds;		/* of aw_wait_fd(), by number */
 	size_t n_fds;
@@ -333,6 +336,7 @@ void aw__ready(struct aw_task *task);
 void aw__ready_first(struct aw_task *task);
 void aw__suspend(struct aw_task *self);
 void aw__reschedule(struct aw_task *self);
+void aw__give_turn(struct aw_task *self);
 void aw__switch_to(struct aw_task *self, struct aw_task *to);
 void aw__batch(struct aw_loop *loop);
 
@@ -473,7 +477,7 @@ void aw__signals_forked(void);
 /* sync.c: fail without text; what is what it would have waited for. */
 int aw__fail_briefly(int code, const char *what);
 
-/* loop.c, closer.c, post.c, io.c */
+/* loop.c, closer.c, post.c, io.c, file_io.c */
 int aw__loop_new(struct aw_loop **ret, struct ev_loop *ev,
 		 const struct aw_run_options *options);
 void aw__loop_free(struct aw_loop *loop);
@@ -495,6 +499,7 @@ bool aw__posts_close(struct aw_loop *loop);
 /* False: the loop takes no more calls, and fn will not be called. */
 bool aw__remote_send(struct aw_loop *loop, struct aw__remote *remote);
 void aw__fds_fini(struct aw_loop *loop);
+void aw__file_blocks_fini(struct aw_loop *loop);
 void aw__stop_begin(struct aw_loop *loop, const char *why);
 
 #endif

@@ -128,7 +128,7 @@ aw__enter(struct aw_task **ret)
 	if (++self->loop->ops % OPS_PER_CLOCK == 0 &&
 	    !(self->scope->flags & (AW_SCOPE_NO_AWAIT_ | AW_SCOPE_FORKED_)) &&
 	    slice_over(self->loop))
-		aw__reschedule(self);
+		aw__give_turn(self);
 	return aw__pending(self);
 }
 

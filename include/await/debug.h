@@ -41,7 +41,7 @@ struct aw_metrics {
 	uint64_t polls;			/* of libev */
 	uint64_t batches;		/* of ready tasks between two polls */
 	uint64_t batches_by_count;	/* ended after 61 runs or more */
-	uint64_t batches_by_time;	/* ended by 2 ms, after fewer */
+	uint64_t batches_by_time;	/* ended by 0.5 ms, after fewer */
 	uint64_t turns_forced;		/* a task ignored 100 failed waits */
 	uint64_t ready;			/* tasks that could run now */
 	uint64_t ready_peak;		/* at the begin of a batch */

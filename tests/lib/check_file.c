@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 
 #include "file_world.h"
+#include "mem.h"
 
 /* --- Positions --------------------------------------------------------- */
 
@@ -328,6 +329,55 @@ START_TEST(others_run_after_a_block_that_was_at_hand)
 }
 END_TEST
 
+/* --- Memory ------------------------------------------------------------ */
+
+static int n_large;
+
+static void *
+counts_large(void *ptr, size_t size)
+{
+	n_large += size > AW_KIB(500);
+	return realloc(ptr, size);
+}
+
+static int
+reads_all(void)
+{
+	struct aw_bytes line;
+	AW_AUTO(aw_file, f);
+	int r;
+
+	AW_TRY(aw_file_open(&f, in("long"), O_RDONLY, 0));
+	while ((r = aw_file_line(f, &line)) > 0)
+		continue;
+	return r < 0 ? r : aw_file_close(&f);
+}
+
+static int
+reads_twice(void *arg)
+{
+	int n;
+
+	(void)arg;
+	AW_TRY(make_long_file());
+	n_large = 0;
+	AW_TRY(reads_all());
+	n = n_large;
+	AW_TRY(reads_all());
+	/* What is still being read at the end of a file comes too late. */
+	WANT(n >= 3);
+	WANT(n_large - n < n);
+	return 0;
+}
+
+START_TEST(the_next_file_has_the_memory_of_the_last)
+{
+	aw__mem_hook(counts_large);
+	run_files(reads_twice, NULL);
+	aw__mem_hook(NULL);
+}
+END_TEST
+
 static void
 add(TCase *tcase)
 {
@@ -338,6 +388,7 @@ add(TCase *tcase)
 	tcase_add_test(tcase, a_line_beyond_the_limit_is_refused_and_stays);
 	tcase_add_test(tcase, a_file_that_grows_is_looked_at_again);
 	tcase_add_test(tcase, others_run_after_a_block_that_was_at_hand);
+	tcase_add_test(tcase, the_next_file_has_the_memory_of_the_last);
 }
 
 int

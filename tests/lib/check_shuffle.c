@@ -8,8 +8,12 @@
  */
 #include "tasks.h"
 
+#define SEEDS_WATCHED 50	/* under Valgrind and ThreadSanitizer */
+#ifdef __SANITIZE_THREAD__
+#define SEEDS SEEDS_WATCHED
+#else
 #define SEEDS 1000
-#define SEEDS_WATCHED 50	/* under Valgrind */
+#endif
 #define ITEMS 12
 
 static struct aw_queue *queue;

@@ -11,6 +11,7 @@
  * shadow of the stack.
  */
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
@@ -159,6 +160,20 @@ execute(const struct aw__spawn *s)
 	errno = forbidden ? EACCES : ENOENT;
 }
 
+/* Root's rights go when root becomes somebody else; those of a program that
+ * is not root's and has some nevertheless stay, and ambient ones would be the
+ * new program's. */
+static bool IN_CHILD
+give_rights_up(void)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	const struct __user_cap_data_struct nothing[2] = { { 0 } };
+
+	return syscall(SYS_capset, &header, nothing) == 0;
+}
+
 /* The user last: who has given root up cannot choose groups. */
 static bool IN_CHILD
 become(const struct aw__spawn *s)
@@ -168,8 +183,9 @@ become(const struct aw__spawn *s)
 		return false;
 	if (s->has_gid && syscall(SYS_setresgid, s->gid, s->gid, s->gid) < 0)
 		return false;
-	return !s->has_uid ||
-	       syscall(SYS_setresuid, s->uid, s->uid, s->uid) == 0;
+	if (s->has_uid && syscall(SYS_setresuid, s->uid, s->uid, s->uid) < 0)
+		return false;
+	return !s->has_uid || s->uid == 0 || give_rights_up();
 }
 
 static int IN_CHILD

@@ -114,10 +114,11 @@ struct aw_output {
  * A file that is no program and no script with "#!" is not given to a shell.
  *
  * With .user nothing is left of the program's own rights: real, effective and
- * saved numbers are set, and the supplementary groups are those of a login,
- * which is setgroups(2) and so needs root (CAP_SETUID and CAP_SETGID), also
- * for the program's own user.  A user who is a number and in no database has
- * none, and needs .group.  .group alone changes nothing but the group: the
+ * saved numbers are set, capabilities given up unless it is root, and the
+ * supplementary groups are those of a login, which is setgroups(2) and so
+ * needs root (CAP_SETUID and CAP_SETGID), also for the program's own user.  A
+ * user who is a number and in no database has none, and needs .group.
+ * .group alone changes nothing but the group: the
  * user and the supplementary groups stay; a group that the program has got
  * already needs no right.  .groups alone sets those only; none with { NULL }.
  * .cwd is entered and the program executed with the new rights; HOME, USER and

@@ -5,8 +5,10 @@
  * up. Where the tests do not run as root the first half is left out.
  */
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include <await/process.h>
 
@@ -134,6 +136,69 @@ START_TEST(the_folder_is_entered_with_the_new_rights)
 }
 END_TEST
 
+/* --- As a user with some of root's rights ------------------------------ */
+
+/* As a service manager starts a program with ambient capabilities. */
+static bool
+be_ordinary_with_rights(void)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	unsigned both = 1u << CAP_SETUID | 1u << CAP_SETGID;
+	struct __user_cap_data_struct data[2] = { { both, both, both } };
+
+	return setgroups(0, NULL) == 0 && prctl(PR_SET_KEEPCAPS, 1) == 0 &&
+	       setresgid(54321, 54321, 54321) == 0 &&
+	       setresuid(54321, 54321, 54321) == 0 &&
+	       syscall(SYS_capset, &header, data) == 0 &&
+	       prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SETUID, 0,
+		     0) == 0 &&
+	       prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SETGID, 0,
+		     0) == 0;
+}
+
+#define RIGHTS "sed -n 's/^Cap\\(Inh\\|Prm\\|Eff\\|Amb\\):\t0*//p' " \
+	       "/proc/self/status | tr '\n' ,"
+
+static int
+hands_on_rights(void *arg)
+{
+	static const struct aw_process_options options[] = {
+		{ .size = sizeof options[0] },
+		{ .size = sizeof options[0], .user = "54322",
+		  .group = "54322" },
+	};
+
+	(void)arg;
+	for (int i = 0; i < 2; i++) {
+		AW_AUTO(aw_output, o);
+
+		AW_TRY(aw_process_run_with(&o, AW_ARGV("sh", "-c", RIGHTS),
+					   &options[i]));
+		note("%.*s", (int)o->out.size, (const char *)o->out.data);
+	}
+	return 0;
+}
+
+static int
+run_with_rights(void)
+{
+	if (!be_ordinary_with_rights())
+		return 1;
+	if (aw_run(hands_on_rights, NULL, .no_signals = true) != 0)
+		return 2;
+	fprintf(stderr, "%s", noted);
+	return 0;
+}
+
+START_TEST(a_user_has_none_of_the_rights_that_are_not_roots)
+{
+	ck_assert(ended(in_child(false, run_with_rights), 0));
+	ck_assert_str_eq(said, "c0,c0,c0,c0,; ,,,,; ");
+}
+END_TEST
+
 /* --- What is refused --------------------------------------------------- */
 
 static int
@@ -230,6 +295,8 @@ main(void)
 		tcase_add_test(root,
 			a_group_alone_leaves_user_and_groups_as_they_are);
 		tcase_add_test(root, the_folder_is_entered_with_the_new_rights);
+		tcase_add_test(root,
+			a_user_has_none_of_the_rights_that_are_not_roots);
 	}
 	suite_add_tcase(suite, root);
 	tcase_add_test(all, who_is_not_there_is_named_with_his_option);

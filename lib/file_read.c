@@ -19,6 +19,7 @@
 #include "file_private.h"
 
 #define PREAD_MAX (1u << 20)
+#define BLOCK_OPS 127u			/* and the call that reads the next */
 
 static inline size_t
 buffered(const struct aw_file *file)
@@ -50,15 +51,12 @@ aw__file_forget_read(struct aw_file *file)
 	file->stale = false;
 }
 
-/* Begin of a call that reads. A block counts as 128 ready operations: to hand
- * out its lines takes as long, and others run before the next one. */
+/* Begin of a call that reads. */
 static int
 enter(struct aw_file *file, struct aw_task **ret)
 {
 	int r;
 
-	if (aw__loop)
-		aw__loop->ops |= 127;
 	r = aw__file_enter(file, ret);
 	if (r < 0)
 		return r;
@@ -230,14 +228,21 @@ rotate(struct aw_file *file)
 	file->ahead[AW__FILE_AHEAD - 1] = idle;
 }
 
-/* Adds a block to what is buffered: 1; 0 at the end of the file; a code. */
+/* Adds a block to what is buffered: 1; 0 at the end of the file; a code. A
+ * block counts as 128 ready operations: to hand it out takes as long, and
+ * others run before the next one, also amid a call that takes several. */
 static int
 fill(struct aw_file *file, struct aw_task *self)
 {
-	int64_t n = await_block(file, self);
+	struct aw_loop *loop = self->loop;
+	int64_t n;
 	bool full;
 	int r = 0;
 
+	if (loop->ops >= BLOCK_OPS)
+		aw__give_turn(self);
+	n = await_block(file, self);
+	loop->ops |= BLOCK_OPS;
 	if (n < 0)
 		return (int)n;
 	full = (size_t)n == file->ahead[0]->size;

@@ -329,6 +329,67 @@ START_TEST(others_run_after_a_block_that_was_at_hand)
 }
 END_TEST
 
+/* To the test clock no time passes: what counts is how often one asks. */
+static int
+reads_bytes(void *arg)
+{
+	char bytes[16];
+	AW_AUTO(aw_file, f);
+	AW_GROUP(group);
+	int i;
+
+	(void)arg;
+	AW_TRY(make_long_file());
+	AW_TRY(aw_file_open(&f, in("long"), O_RDONLY, 0));
+	WANT(aw_file_read(f, bytes, sizeof bytes) == sizeof bytes);
+	AW_TRY(aw_sleep(1));
+	AW_TRY(aw_go(&group, runs, NULL));
+	for (i = 0; i < 100; i++)
+		WANT(aw_file_read(f, bytes, sizeof bytes) == sizeof bytes);
+	WANT(!others_ran);
+	for (i = 0; i < 100; i++)
+		WANT(aw_file_read(f, bytes, sizeof bytes) == sizeof bytes);
+	WANT(others_ran);
+	AW_TRY(aw_group_wait(&group));
+	return aw_file_close(&f);
+}
+
+START_TEST(bytes_of_a_block_are_one_operation_a_call)
+{
+	others_ran = false;
+	run_files(reads_bytes, NULL);
+}
+END_TEST
+
+static int
+reads_much(void *arg)
+{
+	size_t size = AW_KIB(1000);
+	char *bytes = malloc(size);
+	AW_AUTO(aw_file, f);
+	AW_GROUP(group);
+
+	(void)arg;
+	WANT(bytes);
+	AW_TRY(make_long_file());
+	AW_TRY(aw_file_open(&f, in("long"), O_RDONLY, 0));
+	WANT(aw_file_read(f, bytes, size) == (int64_t)size);
+	AW_TRY(aw_sleep(1));
+	AW_TRY(aw_go(&group, runs, NULL));
+	WANT(aw_file_read(f, bytes, size) == (int64_t)size);
+	WANT(others_ran);
+	free(bytes);
+	AW_TRY(aw_group_wait(&group));
+	return aw_file_close(&f);
+}
+
+START_TEST(others_run_between_the_blocks_of_one_call)
+{
+	others_ran = false;
+	run_files(reads_much, NULL);
+}
+END_TEST
+
 /* --- Memory ------------------------------------------------------------ */
 
 static int n_large;
@@ -388,6 +449,8 @@ add(TCase *tcase)
 	tcase_add_test(tcase, a_line_beyond_the_limit_is_refused_and_stays);
 	tcase_add_test(tcase, a_file_that_grows_is_looked_at_again);
 	tcase_add_test(tcase, others_run_after_a_block_that_was_at_hand);
+	tcase_add_test(tcase, bytes_of_a_block_are_one_operation_a_call);
+	tcase_add_test(tcase, others_run_between_the_blocks_of_one_call);
 	tcase_add_test(tcase, the_next_file_has_the_memory_of_the_last);
 }
 

@@ -10,6 +10,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "internal.h"
 
@@ -103,7 +104,7 @@ on_header(char *line, size_t one, size_t n, void *arg)
 	struct aw_response *res = arg;
 
 	(void)one;
-	if (n >= 5 && memcmp(line, "HTTP/", 5) == 0 &&
+	if (n >= 5 && strncasecmp(line, "HTTP/", 5) == 0 &&
 	    (res->headers_ended || !res->header_bytes))
 		begin_headers(res);		/* hints came before */
 	else if (*line == '\r' || *line == '\n')

@@ -92,6 +92,11 @@ FAULT(hints_and_trailers_do_not_harm, "GET", 0,
 			   "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked"
 			   "\r\n\r\n4\r\ngood\r\n0\r\nT: t\r\n\r\n"),
       FAKE_AGAIN)
+/* libcurl reads the name of the protocol in any case. */
+FAULT(hints_before_a_small_http_hide_no_length, "GET", -EPROTO,
+      FAKE_READ, FAKE_SEND("HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n"
+			   "http/1.1 200 OK\r\nContent-Length: +4"
+			   "\r\n\r\ngood\r\n"), FAKE_HOLD)
 FAULT(a_bad_chunk_size_is_a_lost_connection, "GET", AW_ELOST,
       FAKE_READ, FAKE_SEND("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked"
 			   "\r\n\r\nzz\r\nhello\r\n"), FAKE_HOLD)
@@ -354,6 +359,7 @@ main(void)
 		a_body_longer_than_announced_is_cut_and_the_next_is_clean);
 	tcase_add_test(faults, chunks_that_end_too_early_are_a_lost_connection);
 	tcase_add_test(faults, hints_and_trailers_do_not_harm);
+	tcase_add_test(faults, hints_before_a_small_http_hide_no_length);
 	tcase_add_test(faults, a_bad_chunk_size_is_a_lost_connection);
 	tcase_add_test(faults, what_is_not_http_is_a_protocol_error);
 	tcase_add_test(faults, an_answer_without_headers_is_a_protocol_error);

@@ -369,7 +369,7 @@ write_element(char *out, const struct aw_value *v)
 static int
 encode_array(struct slot *s, const struct aw_items *items)
 {
-	size_t size = 3, used = 0;
+	size_t size = 3, sum = 0, used = 0;
 	char *out;
 
 	for (size_t i = 0; i < items->n; i++) {
@@ -378,8 +378,9 @@ encode_array(struct slot *s, const struct aw_items *items)
 		size += 66;
 		if (v.kind != AW_KIND_TEXT && v.kind != AW_KIND_BYTES)
 			continue;
-		if (v.as.bytes.size > AW_PG_MOST_BYTES)
+		if (v.as.bytes.size > AW_PG_MOST_BYTES - sum)
 			return AW_ELIMIT;
+		sum += v.as.bytes.size;
 		size += 2 * v.as.bytes.size;
 	}
 	out = block(s, size);

@@ -421,10 +421,30 @@ huge_items(struct aw_db *db)
 	return 0;
 }
 
+/* None is too long, all of them are: so much memory is not there. */
+static int
+many_items(struct aw_db *db)
+{
+	size_t size = (size_t)1 << 29, n = 4096, i;
+	struct aw_bytes *items = calloc(n, sizeof(*items));
+	char *huge = huge_new();
+	int r;
+
+	WANT(items);
+	for (i = 0; i < n; i++)
+		items[i] = aw_bytes(huge, size);
+	r = aw_db_exec(db, NULL, "SELECT $1::bytea[]", aw_array(items, n));
+	munmap(huge, HUGE_PIECE * (HUGE_PIECES + 1));
+	free(items);
+	WANT_CODE(r, AW_ELIMIT);
+	return 0;
+}
+
 START_TEST(what_is_too_long_for_a_message_is_refused_unsent)
 {
 	check_with_pool(huge_lengths, _i, .max = 1);
 	check_with_pool(huge_items, _i, .max = 1);
+	check_with_pool(many_items, _i, .max = 1);
 }
 END_TEST
 

@@ -44,9 +44,27 @@ int plain_clone(int (*fn)(void *), void *stack, int flags, void *arg, ...)
 #define plain_clone clone
 #endif
 
-/* Why there is no program, through a pipe that exec closes. */
+/* What a child does before its program, in this order. */
+enum step {
+	ITS_SESSION, ITS_GROUP, ITS_STDIO, ITS_OTHERS, ITS_USER, ITS_FOLDER,
+	ITS_PROGRAM
+};
+
+static const char *const steps[] = {
+	[ITS_SESSION] = "its session",
+	[ITS_GROUP] = "its process group",
+	[ITS_STDIO] = "its descriptors 0 to 2",
+	[ITS_OTHERS] = "closing its other descriptors",
+	[ITS_USER] = ".user, .group, .groups: root's right (CAP_SETUID, "
+		     "CAP_SETGID)",
+	[ITS_FOLDER] = "its folder",
+	[ITS_PROGRAM] = "",
+};
+
+/* Why there is no program, through a pipe that exec closes. A number and no
+ * pointer: another user may have written it. */
 struct report {
-	const char *failed;
+	unsigned step;
 	int code;
 };
 
@@ -58,10 +76,21 @@ struct child {
 
 /* --- In the child ------------------------------------------------------ */
 
+/* Where a user had 16 bits once, the calls of that name still cut them off. */
+#ifdef SYS_setresuid32
+#define SET_GROUPS SYS_setgroups32
+#define SET_GID SYS_setresgid32
+#define SET_UID SYS_setresuid32
+#else
+#define SET_GROUPS SYS_setgroups
+#define SET_GID SYS_setresgid
+#define SET_UID SYS_setresuid
+#endif
+
 static void IN_CHILD
-give_up(const struct child *c, const char *failed)
+give_up(const struct child *c, enum step step)
 {
-	struct report report = { failed, -errno };
+	struct report report = { step, -errno };
 
 	syscall(SYS_write, c->report, &report, sizeof report);
 	syscall(SYS_exit_group, 127);
@@ -179,11 +208,11 @@ static bool IN_CHILD
 become(const struct aw__spawn *s)
 {
 	if (s->groups &&
-	    syscall(SYS_setgroups, s->n_groups, s->groups) < 0)
+	    syscall(SET_GROUPS, s->n_groups, s->groups) < 0)
 		return false;
-	if (s->has_gid && syscall(SYS_setresgid, s->gid, s->gid, s->gid) < 0)
+	if (s->has_gid && syscall(SET_GID, s->gid, s->gid, s->gid) < 0)
 		return false;
-	if (s->has_uid && syscall(SYS_setresuid, s->uid, s->uid, s->uid) < 0)
+	if (s->has_uid && syscall(SET_UID, s->uid, s->uid, s->uid) < 0)
 		return false;
 	return !s->has_uid || s->uid == 0 || give_rights_up();
 }
@@ -195,23 +224,22 @@ child(void *arg)
 	const struct aw__spawn *s = c->spawn;
 
 	if (s->new_session && syscall(SYS_setsid) < 0)
-		give_up(c, "its session");
+		give_up(c, ITS_SESSION);
 	if (s->new_group && !s->new_session && syscall(SYS_setpgid, 0, 0) < 0)
-		give_up(c, "its process group");
+		give_up(c, ITS_GROUP);
 	if (s->umask >= 0)
 		syscall(SYS_umask, s->umask);
 	if (!place(c))
-		give_up(c, "its descriptors 0 to 2");
+		give_up(c, ITS_STDIO);
 	if (!seal(s))
-		give_up(c, "closing its other descriptors");
+		give_up(c, ITS_OTHERS);
 	if (!become(s))
-		give_up(c, ".user, .group, .groups: root's right "
-			   "(CAP_SETUID, CAP_SETGID)");
+		give_up(c, ITS_USER);
 	if (s->cwd && syscall(SYS_chdir, s->cwd) < 0)
-		give_up(c, "its folder");
+		give_up(c, ITS_FOLDER);
 	reset_signals();
 	execute(s);
-	give_up(c, "");
+	give_up(c, ITS_PROGRAM);
 	return 127;
 }
 
@@ -298,7 +326,9 @@ hear(struct aw__spawn *s, int fd)
 	while (n < 0 && errno == EINTR);
 	if (n != (ssize_t)sizeof report)
 		return;
-	fail(s, report.failed, report.code);
+	if (report.step >= AW_LENGTH(steps) || report.code >= 0)
+		report = (struct report){ ITS_PROGRAM, -EPROTO };
+	fail(s, steps[report.step], report.code);
 	bury(s);
 }
 

@@ -31,6 +31,9 @@ struct process {
 };
 
 bool read_memory(struct process *process, uint64_t at, void *to, size_t size);
+/* At most 768 words, by one call. */
+bool read_words(struct process *process, const uint64_t *from, uint64_t *to,
+		size_t n);
 uint64_t read_pointer(struct process *process, uint64_t at);
 /* Up to size - 1 characters; "" where there are none. */
 void read_text(struct process *process, uint64_t at, char *to, size_t size);
@@ -58,7 +61,8 @@ struct task {
 struct tasks {
 	struct task *list;	/* oldest first */
 	size_t n, room;
-	bool torn;		/* the list changed while it was read */
+	uint64_t last;		/* the lowest number seen */
+	bool torn;		/* its end was not reached */
 };
 
 /* The tasks of the loop at an address; free with free(ret->list). */

@@ -18,7 +18,6 @@
 
 #include "awps.h"
 
-#define TRIES 5
 #define FINISHED 4
 #define SERVICE 1u
 
@@ -152,15 +151,10 @@ static bool
 show_loop(struct process *process, uint64_t loop, bool tree)
 {
 	struct task root = { 0 };
-	struct tasks tasks = { .torn = true };
+	struct tasks tasks;
 	int32_t thread = 0;
-	bool ok = true;
-	int i;
+	bool ok = read_tasks(process, loop, &tasks);
 
-	for (i = 0; ok && tasks.torn && i < TRIES; i++) {
-		free(tasks.list);
-		ok = read_tasks(process, loop, &tasks);
-	}
 	read_memory(process, loop + offset(process, AW_DEBUG_LOOP_THREAD),
 		    &thread, sizeof thread);
 	printf("loop of thread %d: %zu tasks%s\n", (int)thread, tasks.n,

@@ -6,6 +6,8 @@
 
 #include "awps.h"
 
+#define MOST_WORDS 768		/* IOV_MAX is 1024 */
+
 bool
 read_memory(struct process *process, uint64_t at, void *to, size_t size)
 {
@@ -18,6 +20,21 @@ read_memory(struct process *process, uint64_t at, void *to, size_t size)
 	process->failed = true;
 	memset(to, 0, size);
 	return false;
+}
+
+/* In this order, and as near to each other as can be. */
+bool
+read_words(struct process *process, const uint64_t *from, uint64_t *to,
+	   size_t n)
+{
+	struct iovec here = { to, n * sizeof *to }, there[MOST_WORDS];
+	size_t i;
+
+	for (i = 0; i < n && i < MOST_WORDS; i++)
+		there[i] = (struct iovec){ (void *)(uintptr_t)from[i],
+					   sizeof *to };
+	return process_vm_readv(process->pid, &here, 1, there, i, 0) ==
+	       (ssize_t)here.iov_len;
 }
 
 uint64_t

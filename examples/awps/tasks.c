@@ -4,9 +4,19 @@
  *
  * What is read may change under our eyes: a task's block is given to another
  * task, a wait on its stack is over. Nothing of it can crash us; a pointer
- * that leads nowhere is an empty text. The list goes from the newest to the
- * oldest, so the numbers of the tasks must fall: where they do not, the list
- * was torn, and is read again.
+ * that leads nowhere is an empty text.
+ *
+ *	loop ---> #907 ---> #906 ---> #3 ---> #2 ---> #1
+ *	           ^          | ended, and is #908 now
+ *	           +----------+
+ *
+ * The list goes from the newest to the oldest, so the numbers of the tasks
+ * must fall. Where they rise, the walk has met a block that is another task's
+ * by now, and stands near the beginning again. It passes over what is newer
+ * than what it has seen; since those who come and go share few blocks, it
+ * soon knows them, and looks behind all of them at once for the next older
+ * task. Nothing is ever put between two tasks: behind a newer one, ended or
+ * not, there are all of the older ones.
  */
 #include <math.h>
 #include <stdio.h>
@@ -17,6 +27,10 @@
 #include "awps.h"
 
 #define MOST_TASKS 10000000
+#define MOST_SECONDS 1.0	/* without meeting an older task */
+#define MOST_WALKS 1000
+#define MOST_PASSED 4096
+#define AT_ONCE 256		/* looks by one call */
 #define MOST_SCOPES 100000
 #define GROUP 16u
 
@@ -28,6 +42,12 @@ now(void)
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
+
+/* Blocks of tasks that are newer than what was seen. */
+struct passed {
+	uint64_t at[MOST_PASSED];
+	size_t n;
+};
 
 /* --- One task ------------------------------------------------------------- */
 
@@ -165,27 +185,133 @@ reverse(struct tasks *tasks)
 	}
 }
 
+/* The number of a task, the one before it, and the number again: if that is
+ * the same, all are of one task. */
+static void
+name_words(const struct process *p, uint64_t at, uint64_t from[3])
+{
+	from[0] = from[2] = at + offset(p, AW_DEBUG_TASK_ID);
+	from[1] = at + offset(p, AW_DEBUG_TASK_NEXT);
+}
+
+static bool
+look_at(struct process *p, uint64_t at, uint64_t *ret_id, uint64_t *ret_next)
+{
+	uint64_t from[3], words[3];
+
+	name_words(p, at, from);
+	if (!read_words(p, from, words, 3) || words[0] != words[2])
+		return false;
+	*ret_id = words[0];
+	*ret_next = words[1];
+	return true;
+}
+
+/* Remembers a block; false: it is known, or there are too many. */
+static bool
+pass_over(struct passed *passed, uint64_t at)
+{
+	size_t i;
+
+	for (i = 0; i < passed->n; i++)
+		if (passed->at[i] == at)
+			return false;
+	if (passed->n == MOST_PASSED)
+		return false;
+	passed->at[passed->n++] = at;
+	return true;
+}
+
+/* The next older task behind a newer one, as words of look_at(); or 0. */
+static uint64_t
+older(struct process *p, struct passed *passed, uint64_t last,
+      const uint64_t words[3])
+{
+	uint64_t id, next;
+
+	if (words[0] != words[2] || words[0] < last || words[1] == 0 ||
+	    !look_at(p, words[1], &id, &next))
+		return 0;
+	if (id != 0 && id < last)
+		return words[1];
+	pass_over(passed, words[1]);
+	return 0;
+}
+
+/* The same behind any of the blocks that were passed over. */
+static uint64_t
+look_behind(struct process *p, struct passed *passed, uint64_t last)
+{
+	uint64_t from[3 * AT_ONCE], words[3 * AT_ONCE], at = 0;
+	size_t done, n, i, known = passed->n;
+
+	for (done = 0; done < known && at == 0; done += n) {
+		n = known - done < AT_ONCE ? known - done : AT_ONCE;
+		for (i = 0; i < n; i++)
+			name_words(p, passed->at[done + i], from + 3 * i);
+		if (!read_words(p, from, words, 3 * n))
+			return 0;
+		for (i = 0; i < n && at == 0; i++)
+			at = older(p, passed, last, words + 3 * i);
+	}
+	return at;
+}
+
+/* Adds the task, unless it became another one while it was read. */
+static bool
+keep(struct process *p, uint64_t at, struct tasks *ret)
+{
+	struct task *task = add(ret);
+	uint64_t id, next;
+
+	if (!task)
+		return false;
+	read_task(p, at, task);
+	if (task->id != ret->last || !look_at(p, at, &id, &next) ||
+	    id != ret->last)
+		ret->n--;
+	return true;
+}
+
+/* Adds what is older than all that was seen. A block without a number is
+ * about to become a task: it leads on, unless it leads nowhere yet.
+ * Return: false: no memory. */
+static bool
+walk(struct process *p, uint64_t at, double *until, struct tasks *ret)
+{
+	struct passed passed = { .n = 0 };
+	uint64_t id, next, behind;
+
+	for (; at && ret->n < MOST_TASKS; at = next) {
+		if (now() >= *until || !look_at(p, at, &id, &next) ||
+		    (id == 0 && next == 0))
+			return true;
+		if (id == 0 || id >= ret->last) {
+			pass_over(&passed, at);
+			behind = look_behind(p, &passed, ret->last);
+			next = behind ? behind : next;
+			continue;
+		}
+		ret->last = id;
+		if (!keep(p, at, ret))
+			return false;
+		*until = now() + MOST_SECONDS;
+	}
+	ret->torn = false;
+	return true;
+}
+
 bool
 read_tasks(struct process *p, uint64_t loop, struct tasks *ret)
 {
-	uint64_t at = read_link(p, loop, AW_DEBUG_LOOP_TASKS);
-	uint64_t last = UINT64_MAX;
-	struct task *task;
+	double until = now() + MOST_SECONDS;
+	int i;
 
-	memset(ret, 0, sizeof *ret);
-	while (at && ret->n < MOST_TASKS) {
-		task = add(ret);
-		if (!task)
+	*ret = (struct tasks){ .last = UINT64_MAX, .torn = true };
+	for (i = 0; ret->torn && i < MOST_WALKS && now() < until; i++)
+		if (!walk(p, read_link(p, loop, AW_DEBUG_LOOP_TASKS), &until,
+			  ret))
 			return false;
-		read_task(p, at, task);
-		if (task->id == 0 || task->id >= last) {
-			ret->n--;
-			ret->torn = true;
-			break;
-		}
-		last = task->id;
-		at = read_link(p, at, AW_DEBUG_TASK_NEXT);
-	}
 	reverse(ret);
 	return true;
 }

@@ -36,6 +36,17 @@ seen=$("$awps" "$pid" 2>&1)
 has "a program without the shared library" "1  waiting .* main  *for a desc"
 stop_sleepers
 
+# Its newest tasks are others before they have been read.
+start_sleepers crowd
+short=0
+for look in 1 2 3 4 5 6 7 8 9 10; do
+	seen=$("$awps" "$pid" 2>&1 | grep -c " stays  *for a time")
+	test "$seen" = 100 || short=$((short + 1))
+done
+seen="$short of $look looks fell short"
+has "all who were there are seen behind those who come and go" "^0 of 10 "
+stop_sleepers
+
 seen=$("$awps" $$ 2>&1; echo "status $?")
 has "a process without libawait is told apart" "no libawait in it"
 has "and is a failure" "status 1"

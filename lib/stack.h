@@ -122,6 +122,8 @@ aw__stack_guards(const void *addr, const struct aw__stack *stack)
 }
 
 bool aw__stack_gap_clean(const struct aw__stack *stack);
+/* Has anything been written into the gap below it? Async-signal-safe. */
+bool aw__stack_gap_crossed(const struct aw__stack *stack);
 
 /* False if a stack without a real guard has overflowed; for switch-out. */
 static inline bool

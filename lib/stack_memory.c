@@ -72,6 +72,21 @@ aw__stack_gap_clean(const struct aw__stack *stack)
 	return !words_written(base - GAP_WORDS, GAP_WORDS, 1);
 }
 
+/*
+ * The whole of it: for a fault that may come from an overflow, whose frames
+ * are larger than the line that is looked at otherwise, but none of which is
+ * larger than the gap.
+ */
+bool
+aw__stack_gap_crossed(const struct aw__stack *stack)
+{
+	const uintptr_t *base = stack->base;
+	const size_t n = AW__STACK_GUARD / sizeof(*base);
+
+	return stack->guard == AW__GUARD_GAP &&
+	       words_written(base - n, n, 1);
+}
+
 /* The first resident page in [low, high) at or after from; high if none. */
 static char *
 next_resident(char *from, const char *high, size_t page)

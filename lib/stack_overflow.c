@@ -3,7 +3,7 @@
  * Stack overflow: say whose it was, then die as one dies of a wild write.
  *
  * A fault in the guard of the stack that runs is an overflow and nothing
- * else. There is no stack left to say so on, hence the signal stack of each
+ * else; so is one anywhere once the gap below it was written to. There is no stack left to say so on, hence the signal stack of each
  * loop thread. The handler writes one line by write(2), restores the default
  * disposition and returns: the instruction faults again, and the core file
  * shows the frame that did not fit. Every other fault is passed on to what
@@ -106,6 +106,13 @@ overflow_pass_on(int number, siginfo_t *info, void *machine)
 		raise(SIGSEGV);
 }
 
+/* Behind a gap an overflow goes on, until it meets something else. */
+static bool
+is_overflow(const struct aw__stack *stack, const void *at)
+{
+	return aw__stack_guards(at, stack) || aw__stack_gap_crossed(stack);
+}
+
 static void
 overflow_handler(int number, siginfo_t *info, void *machine)
 {
@@ -115,7 +122,7 @@ overflow_handler(int number, siginfo_t *info, void *machine)
 
 	if (aw__stack_current && info->si_code > 0)
 		stack = aw__stack_current(&name);
-	if (!stack || !aw__stack_guards(info->si_addr, stack)) {
+	if (!stack || !is_overflow(stack, info->si_addr)) {
 		overflow_pass_on(number, info, machine);
 		errno = saved;
 		return;

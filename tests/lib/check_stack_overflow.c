@@ -212,6 +212,32 @@ START_TEST(overflow_into_a_gap_is_reported_when_the_stack_comes_back)
 }
 END_TEST
 
+/* What lies behind the gap and the stacks below, or another page. */
+static struct aw__context *
+cross_entry(void *arg)
+{
+	in_task = true;
+	((volatile char *)stack.base)[-(ptrdiff_t)AW__STACK_GUARD + 8] = 1;
+	return fault_entry(arg);
+}
+
+static void
+child_crosses_a_gap(void)
+{
+	install();
+	run_on_task(cross_entry);
+}
+
+START_TEST(overflow_across_a_gap_is_reported_where_it_ends)
+{
+	struct last_words words;
+
+	setenv("AWAIT_STACK_GUARD", "none", 1);
+	words = run_child(child_crosses_a_gap);
+	expect_report(&words, "elsewhere");
+}
+END_TEST
+
 static void
 child_puts_the_stack_of_another(void)
 {
@@ -444,6 +470,8 @@ main(void)
 	tcase_add_loop_test(overflows, overflow_names_the_task_and_kills, 0, 2);
 	tcase_add_test(overflows,
 		overflow_into_a_gap_is_reported_when_the_stack_comes_back);
+	tcase_add_test(overflows,
+		overflow_across_a_gap_is_reported_where_it_ends);
 	tcase_add_test(overflows, overflow_of_an_ended_task_blames_nobody);
 	tcase_add_test(overflows, handler_stays_while_one_loop_wants_it);
 	suite_add_tcase(suite, overflows);

@@ -40,8 +40,9 @@ struct bench {
 	double begin;
 	double end;
 	double paused;		/* since then, while paused */
-	const char *note;	/* one more number of the row, or NULL: its key */
-	double noted;		/* in bench/measure.py's NOTES */
+	const char *note;	/* the key of one more number of the row, in
+				 * bench/measure.py's NOTES; or NULL */
+	double noted;
 };
 
 void bench_options_parse(struct bench_options *opt, int argc, char **argv);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* lib/queue_order.c, for lib/queue.c: which item is next, by priority. */
+/* lib/queue_order.c, for lib/queue.c: which item is next, by priority; and
+ * lib/queue.c, for lib/select.c. */
 #ifndef AW__QUEUE_PRIVATE_H
 #define AW__QUEUE_PRIVATE_H
 
@@ -7,6 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+struct aw_queue;
+struct aw__wait_node;
 
 struct aw__place {
 	uint64_t arrival;
@@ -25,5 +29,15 @@ struct aw__order {
 /* n: items in the queue, before the call. There must be room, or an item. */
 void aw__order_push(struct aw__order *order, size_t n, const void *item);
 void aw__order_pop(struct aw__order *order, size_t n, void *ret);
+
+/* queue.c: for aw_select(). try: 0, AW_ECLOSED, -EAGAIN; no failure is set. */
+int aw__queue_try_put(struct aw_queue *queue, const void *item);
+int aw__queue_try_get(struct aw_queue *queue, void *ret);
+void aw__queue_line_up(struct aw_queue *queue, bool put,
+		       struct aw__wait_node *node);
+void aw__queue_step_out(struct aw_queue *queue, bool put,
+			struct aw__wait_node *node);
+void aw__queue_hold(struct aw_queue *queue);
+void aw__queue_let_go(struct aw_queue *queue);
 
 #endif

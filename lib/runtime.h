@@ -436,16 +436,6 @@ int aw__fd_branch(struct aw_loop *loop, int fd, int events,
 		  struct aw__wait *branch, struct aw_fd **ret);
 void aw__fd_unbranch(struct aw_fd *fd, const struct aw__wait *branch);
 
-/* queue.c: for aw_select(). try: 0, AW_ECLOSED, -EAGAIN; no failure is set. */
-int aw__queue_try_put(struct aw_queue *queue, const void *item);
-int aw__queue_try_get(struct aw_queue *queue, void *ret);
-void aw__queue_line_up(struct aw_queue *queue, bool put,
-		       struct aw__wait_node *node);
-void aw__queue_step_out(struct aw_queue *queue, bool put,
-			struct aw__wait_node *node);
-void aw__queue_hold(struct aw_queue *queue);
-void aw__queue_let_go(struct aw_queue *queue);
-
 /* group.c */
 void aw__group_child_finished(struct aw_task *task);
 

@@ -27,6 +27,7 @@
 #include <await/time.h>
 
 #include "broadcast_private.h"
+#include "queue_private.h"
 #include "runtime.h"
 
 #define TOLD 8			/* cases that a report names */

@@ -3,11 +3,12 @@
  * Stack overflow: say whose it was, then die as one dies of a wild write.
  *
  * A fault in the guard of the stack that runs is an overflow and nothing
- * else; so is one anywhere once the gap below it was written to. There is no stack left to say so on, hence the signal stack of each
- * loop thread. The handler writes one line by write(2), restores the default
- * disposition and returns: the instruction faults again, and the core file
- * shows the frame that did not fit. Every other fault is passed on to what
- * was installed before us, as if we were not there.
+ * else; so is one anywhere once the gap below it was written to. There is no
+ * stack left to say so on, hence the signal stack of each loop thread. The
+ * handler writes one line by write(2), restores the default disposition and
+ * returns: the instruction faults again, and the core file shows the frame
+ * that did not fit. Every other fault is passed on to what was installed
+ * before us, as if we were not there.
  *
  *	process		SIGSEGV handler, while at least one loop wants it
  *	thread		signal stack, unless it has one that is large enough

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every primitive at once under a shuffled schedule: whatever the order in
- * which ready tasks run, what must hold holds. 1,000 seeds, or
- * AWAIT_TEST_SEEDS of them.
+ * Primitives together under a shuffled schedule: whatever the order in which
+ * ready tasks run, what must hold holds. 1,000 seeds, or AWAIT_TEST_SEEDS of
+ * them; make check-seeds does as much for the primitives that are not here.
  *
  * A run that fails names its seed; the same seed gives the same run.
  */

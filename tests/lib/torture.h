@@ -22,7 +22,11 @@
 #include "failmalloc.h"
 #include "tasks.h"
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SEEDS_IN_FULL 1		/* what they find depends on no order */
+#else
 #define SEEDS_IN_FULL 3
+#endif
 #define STRIDE 7
 #define KINDS_MAX 32
 

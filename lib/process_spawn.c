@@ -55,8 +55,8 @@ static const char *const steps[] = {
 	[ITS_GROUP] = "its process group",
 	[ITS_STDIO] = "its descriptors 0 to 2",
 	[ITS_OTHERS] = "closing its other descriptors",
-	[ITS_USER] = ".user, .group, .groups: root's right (CAP_SETUID, "
-		     "CAP_SETGID)",
+	[ITS_USER] = (".user, .group, .groups: root's right (CAP_SETUID, "
+		      "CAP_SETGID)"),
 	[ITS_FOLDER] = "its folder",
 	[ITS_PROGRAM] = "",
 };
